@@ -1,0 +1,35 @@
+"""What fills a socket: one file a socket, each an abstract class of at most five methods that a plugin subclasses."""
+
+from jackfield.interfaces.backend import Backend
+from jackfield.interfaces.batching import BatchingPolicy, Capacity, Waiting
+from jackfield.interfaces.endpoint import ASGIApp, Endpoint, Route
+from jackfield.interfaces.executor import Executor
+from jackfield.interfaces.loader import Artifact, Loader
+from jackfield.interfaces.observer import Observer, Settled
+from jackfield.interfaces.placement import Placement, Replica, ReplicaSpec
+from jackfield.interfaces.plug import Plug
+from jackfield.interfaces.router import Router
+from jackfield.interfaces.scheduler import Scheduler
+from jackfield.interfaces.tensor import TensorExecutor
+
+__all__ = [
+    "ASGIApp",
+    "Artifact",
+    "Backend",
+    "BatchingPolicy",
+    "Capacity",
+    "Endpoint",
+    "Executor",
+    "Loader",
+    "Observer",
+    "Placement",
+    "Plug",
+    "Replica",
+    "ReplicaSpec",
+    "Route",
+    "Router",
+    "Scheduler",
+    "Settled",
+    "TensorExecutor",
+    "Waiting",
+]

@@ -1,0 +1,76 @@
+"""Batching policy: which work forms the next step, and when."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from jackfield.interfaces.plug import Plug
+from jackfield.options import Options
+from jackfield.work import Step, Wait, Work
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What the executor has left. `rows`: most rows of one step. `busy`: a step is on the device now, so a step that is
+    planned now is prepared meanwhile and starts when that ends. `blocks`: free KV-cache blocks, None for tensor models.
+    """
+
+    rows: int
+    busy: bool = False
+    blocks: int | None = None
+
+
+class Waiting(Protocol):
+    """The work that waits, in the scheduler's order. A view that is valid during one call of `plan`."""
+
+    def __iter__(self) -> Iterator[Work]:
+        """In the order in which the scheduler offers it; only work that is neither cancelled nor expired."""
+        ...
+
+    def __len__(self) -> int:
+        """How many works wait."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """How many rows wait."""
+        ...
+
+    def rows_of(self, key: Hashable) -> int:
+        """How many rows of works with this key wait."""
+        ...
+
+
+class BatchingPolicy(Plug, ABC):
+    """Made once per replica. The engine calls it from one thread at a time, never beside itself; a call should take
+    microseconds. It must not block, sleep, or read a clock: time is passed in."""
+
+    def __init__(self, options: Options) -> None:
+        self.settings = options
+
+    @abstractmethod
+    def plan(self, waiting: Waiting, running: Sequence[Work], capacity: Capacity, now: float) -> Sequence[Work] | Wait:
+        """Choose the work of the next step, out of `waiting` (and `running`, for work of many steps), or say when to
+        ask again.
+
+        What is returned leaves the queue and runs together; all of it must have one `key`, and at most `capacity.rows`
+        rows unless a single work has more. `running` holds the work of the step that is on the device, if any. Asked
+        again when work arrives, a step ends, or the moment of the last Wait has come. If it raises, the oldest work
+        fails with its error, so that a faulty policy cannot stop the loop.
+        """
+
+    def observe(self, step: Step, now: float) -> None:
+        """Told after a step has ended, with its reports on the work; to learn from. The default does nothing."""
+        return None
+
+    def sizes(self) -> Sequence[int]:
+        """The numbers of rows that steps can have, or a sample that stands for them, for warm-up; ascending."""
+        return (1,)
+
+    @property
+    def max_rows(self) -> int:
+        """Most rows that a step of this policy has; requests with more are refused. 1 by default."""
+        return 1

@@ -1,0 +1,72 @@
+"""Placement: where a replica lives."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from jackfield.interfaces.plug import Plug
+from jackfield.options import Options
+from jackfield.types import Capabilities, Signature
+from jackfield.work import Work
+
+
+class Replica(Protocol):
+    """One running copy of a version, wherever it lives. Methods are called on the event loop unless said otherwise."""
+
+    name: str
+    signature: Signature
+    capabilities: Capabilities
+    max_rows: int
+
+    @property
+    def alive(self) -> bool:
+        """Whether its worker runs and makes progress. False is final."""
+        ...
+
+    @property
+    def outstanding(self) -> int:
+        """Rows that it has accepted and not yet answered."""
+        ...
+
+    def submit(self, work: Work) -> None:
+        """Accept `work`: from here on it is answered exactly once, through its sink. Raises Overloaded or Unavailable
+        if it does not accept it. Never blocks."""
+        ...
+
+    def cancel(self, work: Work) -> None:
+        """Drop `work` if it has not reached the device, and its result if it has. It is settled as cancelled at once."""
+        ...
+
+    def stop(self, timeout: float) -> None:
+        """Answer what is accepted within `timeout` seconds, fail the rest as unavailable, end the worker, free the
+        device. Blocks: called off the event loop. Idempotent."""
+        ...
+
+
+class ReplicaSpec(Protocol):
+    """What a placement gets to start one replica from."""
+
+    name: str
+    config: Any
+    """The model's own section of the configuration, as checked: serialisable, so that another process can start too."""
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Run `call` on the server's event loop, from any thread: results are delivered through it."""
+        ...
+
+    def build(self) -> Replica:
+        """Open, probe and warm the model up in this process, and start its engine loop. Blocks; raises LoadError."""
+        ...
+
+
+class Placement(Plug, ABC):
+    """Made once per version. `start` is called on a loading thread."""
+
+    def __init__(self, options: Options) -> None:
+        self.settings = options
+
+    @abstractmethod
+    def start(self, spec: ReplicaSpec) -> Replica:
+        """Start a replica and return it warmed up and ready. Blocks; raises LoadError, and then nothing is left running."""

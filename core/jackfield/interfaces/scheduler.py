@@ -1,0 +1,36 @@
+"""Scheduler: the order in which waiting work is offered."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+from jackfield.interfaces.plug import Plug
+from jackfield.options import Options
+from jackfield.work import Work
+
+
+class Scheduler(Plug, ABC):
+    """Made once per replica; holds the work that waits. Called from one thread at a time; owns the order, not the work.
+
+    Must not lose or double work, must not starve any, and must not read a clock: `now` is passed in.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.settings = options
+
+    @abstractmethod
+    def add(self, work: Work, now: float) -> None:
+        """Take `work` in. It is not in here yet."""
+
+    @abstractmethod
+    def remove(self, work: Work) -> None:
+        """Let go of `work`, which is in here: it was planned, cancelled or has expired. Cheap wherever it stands."""
+
+    @abstractmethod
+    def offer(self, now: float) -> Iterator[Work]:
+        """All work in here, in the order in which it should run. Consumed lazily, and not beside `add` or `remove`."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many works are in here."""

@@ -1,0 +1,101 @@
+"""The registry: what fills each socket, by the name that the configuration uses."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jackfield.errors import PluginError
+from jackfield.interfaces import Plug
+from jackfield.options import Options
+from jackfield.plugins.manager import Manager, Plugin, discover
+from jackfield.plugins.sockets import SOCKETS, Socket
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One plugin class in its socket. `unavailable` is the reason why it cannot be used here, or None."""
+
+    socket: str
+    name: str
+    cls: type[Plug]
+    plugin: Plugin
+    unavailable: str | None
+
+
+class Registry:
+    """All entries. Immutable after it was built, so thread-safe."""
+
+    def __init__(self, manager: Manager) -> None:
+        self.plugins: tuple[Plugin, ...] = tuple(manager.plugins)
+        self._entries: dict[str, dict[str, Entry]] = {socket.name: {} for socket in SOCKETS}
+        self.commands: dict[str, Any] = {}
+        owners: dict[str, Plugin] = {}
+        for plugin in manager.plugins:
+            for socket in SOCKETS:
+                for name, cls in manager.call(plugin, socket.hook).items():
+                    self._add(socket, name, cls, plugin)
+            for name, command in manager.call(plugin, "jackfield_commands").items():
+                if name in self.commands:
+                    raise PluginError(f"{plugin.described} and {owners[name].described} both bring command '{name}'")
+                self.commands[name], owners[name] = command, plugin
+
+    @classmethod
+    def installed(cls) -> Registry:
+        """The registry of everything that is installed and allowed. Raises PluginError."""
+        return cls(discover())
+
+    def __iter__(self) -> Iterator[Entry]:
+        for entries in self._entries.values():
+            yield from entries.values()
+
+    def socket(self, socket: str) -> Mapping[str, Entry]:
+        """The entries of one socket by name, sorted by name."""
+        return self._entries[socket]
+
+    def get(self, socket: str, name: str) -> type[Any]:
+        """The class by its name; raises PluginError if it is unknown (with the nearest name) or unavailable."""
+        entry = self._entries[socket].get(name)
+        if entry is None:
+            raise PluginError(f"there is no {socket} '{name}'{self.hint(socket, name)}")
+        if entry.unavailable is not None:
+            raise PluginError(
+                f"{socket} '{name}' of distribution '{entry.plugin.distribution}' is not available here: "
+                f"{entry.unavailable}"
+            )
+        return entry.cls
+
+    def hint(self, socket: str, name: str) -> str:
+        """A clause that says which names there are, nearest first."""
+        names = sorted(self._entries[socket])
+        near = difflib.get_close_matches(name, names, n=1)
+        known = ", ".join(f"'{n}'" for n in names) or "none"
+        return f"; did you mean '{near[0]}'? (known: {known})" if near else f"; known: {known}"
+
+    def _add(self, socket: Socket, name: str, cls: object, plugin: Plugin) -> None:
+        where = f"{plugin.described}: {socket.name} '{name}'"
+        if not (isinstance(cls, type) and issubclass(cls, socket.base)):
+            raise PluginError(f"{where} must be a subclass of jackfield.{socket.base.__name__}, not {_kind(cls)}")
+        if inspect.isabstract(cls):
+            missing = ", ".join(sorted(cls.__abstractmethods__))
+            raise PluginError(f"{where} does not implement {missing}")
+        if not (isinstance(cls.options, type) and issubclass(cls.options, Options)):
+            raise PluginError(f"{where}: its `options` must be a subclass of jackfield.Options, not {_kind(cls.options)}")
+        taken = self._entries[socket.name].get(name)
+        if taken is not None:
+            raise PluginError(
+                f"{plugin.described} and {taken.plugin.described} both bring {socket.name} '{name}': disable one of the "
+                "two plugins"
+            )
+        try:
+            reason = cls.unavailable()
+        except Exception as error:
+            raise PluginError(f"{where}: unavailable() raised {type(error).__name__}: {error}") from error
+        self._entries[socket.name][name] = Entry(socket.name, name, cls, plugin, reason)
+
+
+def _kind(value: object) -> str:
+    return f"class {value.__name__}" if isinstance(value, type) else f"a value of type {type(value).__name__}"

@@ -1,0 +1,126 @@
+"""What flows through the engine: a request becomes work, work takes part in steps, a step has an outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from jackfield.errors import JackfieldError
+from jackfield.types import Array
+
+
+class State(IntEnum):
+    """The life of work. Everything from COMPLETED on is final, and is entered exactly once."""
+
+    QUEUED = 0
+    RUNNING = 1
+    COMPLETED = 2
+    FAILED = 3
+    CANCELLED = 4
+    EXPIRED = 5
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """What an endpoint decoded. `outputs` empty means all; `priority` 1 is highest, 0 the default one;
+    `timeout` is in seconds from acceptance; `tenant` and `trace` come from the transport."""
+
+    model: str
+    inputs: dict[str, Array]
+    version: str = ""
+    id: str = ""
+    outputs: tuple[str, ...] = ()
+    parameters: dict[str, Any] = field(default_factory=dict)
+    priority: int = 0
+    timeout: float | None = None
+    tenant: str = ""
+    trace: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class StepReport:
+    """How a step went, shared by all its work. Times in seconds; `started` by the replica's clock.
+
+    `prepare`, `execute` and `finish` are the time to join the inputs, on the device, and to part the outputs.
+    `rows` were asked for; `padded` is what was run on top of them.
+    """
+
+    replica: str
+    rows: int
+    size: int
+    started: float
+    prepare: float = 0.0
+    execute: float = 0.0
+    finish: float = 0.0
+    padded: int = 0
+    failed: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Response:
+    """What a request is answered with: output arrays, which may be views into a batch's own memory (read-only by
+    convention). `final` is False for all but the last response of a stream."""
+
+    outputs: dict[str, Array]
+    parameters: dict[str, Any] = field(default_factory=dict)
+    final: bool = True
+
+
+Result = Response | JackfieldError
+Sink = Callable[["Work", Result], None]
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """A request on its way. Owned by the replica that accepted it.
+
+    `state` is final only on the thread that delivers; the engine reads it to leave out work that is over.
+    `extra` belongs to whichever policy or executor runs the work (a generation's sequence, say).
+    Times are by the replica's clock, in seconds.
+    """
+
+    request: Request
+    rows: int
+    bytes: int
+    key: Hashable
+    arrival: float
+    deadline: float | None
+    sink: Sink
+    state: State = State.QUEUED
+    report: StepReport | None = None
+    error: JackfieldError | None = None
+    finished: float = 0.0
+    replica: Any = None
+    extra: Any = None
+
+    @property
+    def over(self) -> bool:
+        """Whether a final state was reached."""
+        return self.state >= State.COMPLETED
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """Work that runs on the device together. `payload` is what `Executor.prepare` made of it."""
+
+    work: Sequence[Work]
+    rows: int
+    payload: Any = None
+
+
+@dataclass(slots=True, frozen=True)
+class Wait:
+    """Nothing to run yet. Ask again at `until` (clock time; None: no moment of its own), as soon as `rows` rows
+    wait, or when a step ends, whichever comes first."""
+
+    until: float | None = None
+    rows: int = 1
+
+
+@dataclass(slots=True, eq=False)
+class Outcome:
+    """What a step gave: a result for each work in the step's order. None: it is not over and has nothing to say."""
+
+    results: Sequence[Result | None]
