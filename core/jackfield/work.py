@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import StrEnum
 from typing import Any
 
 from jackfield.errors import JackfieldError
 from jackfield.types import Array
 
 
-class State(IntEnum):
-    """The life of work. Everything from COMPLETED on is final, and is entered exactly once."""
+class State(StrEnum):
+    """The life of work. All but the first two are final, and one of those is entered exactly once."""
 
-    QUEUED = 0
-    RUNNING = 1
-    COMPLETED = 2
-    FAILED = 3
-    CANCELLED = 4
-    EXPIRED = 5
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
 
 
 @dataclass(slots=True, eq=False)
@@ -74,11 +74,11 @@ Sink = Callable[["Work", Result], None]
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """A request on its way. Owned by the replica that accepted it.
+    """A request on its way, owned by the replica that accepted it. Times are by the replica's clock, in seconds.
 
-    `state` is final only on the thread that delivers; the engine reads it to leave out work that is over.
-    `extra` belongs to whichever policy or executor runs the work (a generation's sequence, say).
-    Times are by the replica's clock, in seconds.
+    Two threads write here, each its own fields, so that no lock is needed: the engine `running` and `report`; the
+    event loop, which settles, `final`, `finished` and `error`. `extra` belongs to whichever policy or executor runs
+    the work (a generation's sequence, say).
     """
 
     request: Request
@@ -88,17 +88,19 @@ class Work:
     arrival: float
     deadline: float | None
     sink: Sink
-    state: State = State.QUEUED
+    running: bool = False
     report: StepReport | None = None
-    error: JackfieldError | None = None
+    final: State | None = None
     finished: float = 0.0
+    error: JackfieldError | None = None
     replica: Any = None
+    future: Any = None
     extra: Any = None
 
     @property
-    def over(self) -> bool:
-        """Whether a final state was reached."""
-        return self.state >= State.COMPLETED
+    def state(self) -> State:
+        """Where it stands now."""
+        return self.final or (State.RUNNING if self.running else State.QUEUED)
 
 
 @dataclass(slots=True, eq=False)

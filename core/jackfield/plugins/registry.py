@@ -6,11 +6,13 @@ import difflib
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from jackfield.errors import PluginError
 from jackfield.interfaces import Plug
 from jackfield.options import Options
+from jackfield.plugins.guard import guard
 from jackfield.plugins.manager import Manager, Plugin, discover
 from jackfield.plugins.sockets import SOCKETS, Socket
 
@@ -31,17 +33,8 @@ class Registry:
 
     def __init__(self, manager: Manager) -> None:
         self.plugins: tuple[Plugin, ...] = tuple(manager.plugins)
-        self._entries: dict[str, dict[str, Entry]] = {socket.name: {} for socket in SOCKETS}
-        self.commands: dict[str, Any] = {}
-        owners: dict[str, Plugin] = {}
-        for plugin in manager.plugins:
-            for socket in SOCKETS:
-                for name, cls in manager.call(plugin, socket.hook).items():
-                    self._add(socket, name, cls, plugin)
-            for name, command in manager.call(plugin, "jackfield_commands").items():
-                if name in self.commands:
-                    raise PluginError(f"{plugin.described} and {owners[name].described} both bring command '{name}'")
-                self.commands[name], owners[name] = command, plugin
+        self._entries = {socket.name: _entries(manager, socket) for socket in SOCKETS}
+        self.commands: Mapping[str, Any] = MappingProxyType(_commands(manager))
 
     @classmethod
     def installed(cls) -> Registry:
@@ -54,7 +47,7 @@ class Registry:
 
     def socket(self, socket: str) -> Mapping[str, Entry]:
         """The entries of one socket by name, sorted by name."""
-        return self._entries[socket]
+        return MappingProxyType(self._entries[socket])
 
     def get(self, socket: str, name: str) -> type[Any]:
         """The class by its name; raises PluginError if it is unknown (with the nearest name) or unavailable."""
@@ -75,27 +68,54 @@ class Registry:
         known = ", ".join(f"'{n}'" for n in names) or "none"
         return f"; did you mean '{near[0]}'? (known: {known})" if near else f"; known: {known}"
 
-    def _add(self, socket: Socket, name: str, cls: object, plugin: Plugin) -> None:
-        where = f"{plugin.described}: {socket.name} '{name}'"
-        if not (isinstance(cls, type) and issubclass(cls, socket.base)):
-            raise PluginError(f"{where} must be a subclass of jackfield.{socket.base.__name__}, not {_kind(cls)}")
-        if inspect.isabstract(cls):
-            missing = ", ".join(sorted(cls.__abstractmethods__))
-            raise PluginError(f"{where} does not implement {missing}")
-        if not (isinstance(cls.options, type) and issubclass(cls.options, Options)):
-            raise PluginError(f"{where}: its `options` must be a subclass of jackfield.Options, not {_kind(cls.options)}")
-        taken = self._entries[socket.name].get(name)
-        if taken is not None:
-            raise PluginError(
-                f"{plugin.described} and {taken.plugin.described} both bring {socket.name} '{name}': disable one of the "
-                "two plugins"
-            )
-        try:
-            reason = cls.unavailable()
-        except Exception as error:
-            raise PluginError(f"{where}: unavailable() raised {type(error).__name__}: {error}") from error
-        self._entries[socket.name][name] = Entry(socket.name, name, cls, plugin, reason)
+
+def _entries(manager: Manager, socket: Socket) -> dict[str, Entry]:
+    entries: dict[str, Entry] = {}
+    for plugin in manager.plugins:
+        for name, cls in manager.call(plugin, socket.hook).items():
+            entry = _checked(socket, name, cls, plugin)
+            taken = entries.setdefault(name, entry)
+            if taken is not entry:
+                raise _taken(plugin, taken.plugin, f"{socket.name} '{name}'")
+    return dict(sorted(entries.items()))
+
+
+def _commands(manager: Manager) -> dict[str, Any]:
+    import click
+
+    commands: dict[str, Any] = {}
+    owners: dict[str, Plugin] = {}
+    for plugin in manager.plugins:
+        for name, command in manager.call(plugin, "jackfield_commands").items():
+            if not isinstance(command, click.Command):
+                raise PluginError(f"{plugin.described}: command '{name}' must be a click.Command, not {_kind(command)}")
+            if name in owners:
+                raise _taken(plugin, owners[name], f"command '{name}'")
+            commands[name], owners[name] = command, plugin
+    return dict(sorted(commands.items()))
+
+
+def _checked(socket: Socket, name: str, cls: object, plugin: Plugin) -> Entry:
+    where = f"{plugin.described}: {socket.name} '{name}'"
+    if not (isinstance(cls, type) and issubclass(cls, socket.base)):
+        raise PluginError(f"{where} must be a subclass of jackfield.{socket.base.__name__}, not {_kind(cls)}")
+    if inspect.isabstract(cls):
+        missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
+        raise PluginError(f"{where} does not implement {missing}")
+    if not (isinstance(cls.options, type) and issubclass(cls.options, Options)):
+        raise PluginError(f"{where}: its `options` must be a subclass of jackfield.Options, not {_kind(cls.options)}")
+    with guard(where, "unavailable()"):
+        reason: object = cls.unavailable()
+    if reason is not None and not (isinstance(reason, str) and reason):
+        raise PluginError(f"{where}: unavailable() must return a reason or None, not {_kind(reason)}")
+    return Entry(socket.name, name, cls, plugin, reason)
+
+
+def _taken(plugin: Plugin, owner: Plugin, what: str) -> PluginError:
+    return PluginError(f"{plugin.described} and {owner.described} both bring {what}: disable one of the two plugins")
 
 
 def _kind(value: object) -> str:
+    if isinstance(value, str) and not value:
+        return "an empty text"
     return f"class {value.__name__}" if isinstance(value, type) else f"a value of type {type(value).__name__}"

@@ -1,0 +1,165 @@
+"""The configuration after it was checked: immutable, and the same whichever plugins are installed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SerializeAsAny, model_validator
+
+from jackfield.config.values import NOT_BOOL, Axis, Count, Label, Seconds, Version, problem
+from jackfield.options import Options
+
+MIB = 1024 * 1024
+
+
+class Section(Options):
+    """What fills one socket: the plugin's name, and its own options as an instance of its own class."""
+
+    name: str
+    options: SerializeAsAny[Options]
+
+
+class LimitsConfig(Options):
+    """What one connection or request may take of the server."""
+
+    max_body_bytes: Count = 64 * MIB
+    """Largest body of a request; larger ones are refused before they are read."""
+    max_header_bytes: Count = 64 * 1024
+    """Most bytes of request line and headers together."""
+    max_headers: Count = 256
+    """Most headers of a request."""
+    header_timeout_s: Seconds = 10
+    """Seconds within which the headers of a request must have arrived."""
+    body_timeout_s: Seconds = 60
+    """Seconds within which the body of a request must have arrived."""
+    keep_alive_timeout_s: Seconds = 30
+    """Seconds that an idle connection is kept open."""
+    max_connections: Count = 4096
+    """Most connections at a time; further ones are refused at once."""
+
+
+class ServerConfig(Options):
+    """Where the server listens, and what holds for all models."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. The default reaches this machine only; `0.0.0.0` listens on all addresses."""
+    port: Annotated[int, Field(ge=0, le=65535), NOT_BOOL] = 8000
+    """Port to listen on; 0 lets the system choose one."""
+    name: str = "jackfield"
+    """What the server calls itself in its metadata."""
+    not_ready_status: Literal[400, 503] = 503
+    """Status of the readiness routes while not ready."""
+    exit_on_load_error: bool = True
+    """Whether `jackfield serve` exits when a model fails to load at start; false: it goes on with the others."""
+    drain_timeout_s: Seconds = 30
+    """Seconds that accepted requests get to be answered when the server stops."""
+    limits: LimitsConfig = LimitsConfig()
+    """What one connection or request may take."""
+
+
+class LogConfig(Options):
+    """What is logged, and how."""
+
+    format: Literal["auto", "json", "console"] = "auto"
+    """`json` is one object a line, `console` is for people; `auto` is `console` on a terminal and `json` elsewhere."""
+    level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    """The least important events that are logged."""
+
+
+class QueueConfig(Options):
+    """How much may wait before each replica. These keys stand in the section `scheduler`, beside the plugin's own."""
+
+    max_queue: Count = 1024
+    """Most requests that wait; further ones are shed."""
+    max_queue_bytes: Count = 256 * MIB
+    """Most bytes of inputs that wait; requests beyond are shed."""
+
+
+class WarmUpInput(Options):
+    """What one input is warmed up with: a shape to fill, or a file."""
+
+    shape: tuple[Axis, ...] | None = None
+    """Shape of one row, without the batch axis."""
+    fill: Literal["zeros", "ones", "random"] | float = "zeros"
+    """What the shape is filled with; `random` is the same in each run."""
+    file: str | None = None
+    """A `.npy` or `.json` file with the value of one row."""
+
+    @model_validator(mode="after")
+    def _one_of(self) -> WarmUpInput:
+        if self.file is None:
+            return self
+        if self.shape is not None or "fill" in self.model_fields_set:
+            raise problem("got 'file' together with 'shape' or 'fill', expected one or the other")
+        if not self.file.endswith((".npy", ".json")):
+            raise problem("got {given}, expected a .npy or .json file", "file")
+        return self
+
+
+class WarmUp(Options):
+    """How a replica is warmed up before it is ready."""
+
+    rows: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
+    """Numbers of rows to run; by default those that the batching policy forms."""
+    inputs: dict[str, WarmUpInput] = {}
+    """What to run with, by the input's name; inputs that are not named are made up from the signature."""
+
+
+class ModelSettings(Options):
+    """One model: what the core itself reads. The sections that plugins fill are added by `ModelConfig`."""
+
+    source: Annotated[str, Field(min_length=1)]
+    """What to load: a file or folder relative to this configuration file, `file.py:Class`, `package.module:Class`, or
+    whatever else a loader knows."""
+    version: Version = "1"
+    """Label of this version."""
+    device: Annotated[str, Field(min_length=1)] = "auto"
+    """Where it runs, in the backend's words (`cpu`, `cuda:0`); `auto` is the backend's best."""
+    replicas: Annotated[int, Field(ge=1, le=1024), NOT_BOOL] = 1
+    """How many copies run."""
+    batch_axis: Literal["auto", False] | Axis | dict[str, Axis | None] = "auto"
+    """Along which axis requests are joined: `auto` (found out), false (never joined), the axis of all tensors, or one
+    per tensor (null: that tensor has none)."""
+    warm_up: Literal["auto", "off"] | WarmUp = "auto"
+    """Whether and how a replica is warmed up before it is ready."""
+    timeout_s: Seconds | None = None
+    """Deadline of a request that states none, in seconds from acceptance; null: none."""
+    max_timeout_s: Seconds = 3600
+    """Longest deadline that a request may state."""
+    step_timeout_s: Seconds | None = 300
+    """A step that takes longer means that the worker hangs: its replica is given up; null: never."""
+    overlap: Literal["auto"] | bool = "auto"
+    """Whether the next batch is prepared while the device works; `auto`: where the backend allows it."""
+    load_timeout_s: Seconds = 600
+    """Seconds within which a replica must be loaded and warmed up."""
+    labels: dict[str, str | tuple[str, ...]] = {}
+    """Class names of an output, by the output's name: a list, or a file with one per line."""
+
+
+class ModelConfig(ModelSettings):
+    """One model, with what fills its sockets. Made by `load`; turned back into plain data by `plain`."""
+
+    loader: Section | None
+    """How the source is opened; None: the one loader that detects it."""
+    backend: Section | None
+    """What runs it; None: the first available that accepts what the loader gives."""
+    batching: Section
+    scheduler: Section
+    queue: QueueConfig
+    router: Section
+    placement: Section
+
+
+class Config(Options):
+    """Everything: the server, its models, and what speaks and listens."""
+
+    server: ServerConfig = ServerConfig()
+    """Where the server listens, and what holds for all models."""
+    models: dict[Label, ModelConfig] = {}
+    """The models, by name."""
+    endpoints: dict[str, SerializeAsAny[Options]] = {}
+    """The wire protocols that are spoken, by name, with their options."""
+    observers: dict[str, SerializeAsAny[Options]] = {}
+    """What is told of events, by name, with its options."""
+    log: LogConfig = LogConfig()
+    """What is logged, and how."""

@@ -1,0 +1,63 @@
+"""The kinds of values that more than one section of the configuration has."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+LABEL = r"[A-Za-z0-9._-]+"
+_LABEL = re.compile(LABEL)
+_LONGEST_LABEL = 128
+
+
+def problem(text: str, key: str = "") -> PydanticCustomError:
+    """An error whose text is shown as it stands, but for `{given}`: the value, as it may be shown. `key` is added to
+    the path where the value is a section."""
+    return PydanticCustomError("jackfield", "{text}", {"text": text, "key": key})
+
+
+def _not_bool(value: Any) -> Any:
+    # A switch would pass as 0 or 1, and `replicas: true` is never what was meant.
+    if isinstance(value, bool):
+        raise problem("got {given}, expected a number")
+    return value
+
+
+def _label(value: str) -> str:
+    if not _LABEL.fullmatch(value):
+        raise problem("got {given}, expected letters, digits, '.', '_' and '-' only")
+    if len(value) > _LONGEST_LABEL:
+        raise problem(f"got {len(value)} characters, expected at most {_LONGEST_LABEL}")
+    if ".." in value or value == ".":
+        raise problem("got {given}, which reads as a folder of a path: '.' alone and '..' are not allowed")
+    return value
+
+
+def _text(value: Any) -> Any:
+    # `version: 2` is a number to YAML and plainly meant as a label; `1.10` has lost its zero already.
+    if isinstance(value, float):
+        raise problem("got the number {given}, expected text: write it in quotes")
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+NOT_BOOL = BeforeValidator(_not_bool)
+"""Stands last in an `Annotated`, so that it runs first."""
+Count = Annotated[int, Field(ge=1), NOT_BOOL]
+"""How many of something: at least one."""
+Axis = Annotated[int, Field(ge=0), NOT_BOOL]
+"""Number or length of an axis: zero or more."""
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), NOT_BOOL]
+"""A span of time: more than nothing."""
+Label = Annotated[
+    str,
+    AfterValidator(_label),
+    WithJsonSchema({"type": "string", "pattern": f"^{LABEL}$", "maxLength": _LONGEST_LABEL}),
+]
+"""A name that can stand in a path of a URL."""
+Version = Annotated[
+    Label, BeforeValidator(_text), WithJsonSchema({"type": ["string", "integer"], "pattern": f"^{LABEL}$"})
+]
+"""A label that may be written as a whole number."""

@@ -1,0 +1,221 @@
+"""The engine loop of a replica, driven by threads.
+
+One or two threads ("lanes") run the same loop: whoever holds the planning lock plans the next step and prepares it,
+then waits for the device. With two lanes the next step is planned and prepared while the device runs the current one,
+and delivery of one step overlaps with the next; no step is ever handed from thread to thread.
+
+The event loop never takes a lock here: it appends to an inbox, which whoever plans drains.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import structlog
+
+from jackfield.clock import Clock
+from jackfield.engine.bisect import run_step
+from jackfield.engine.planner import Planner
+from jackfield.engine.wake import Wake
+from jackfield.errors import JackfieldError, Unavailable
+from jackfield.interfaces import BatchingPolicy, Capacity, Executor, Scheduler
+from jackfield.work import Result, Step, StepReport, Wait, Work
+
+log = structlog.get_logger("jackfield.engine")
+
+Deliver = Callable[[Sequence[tuple[Work, Result]], Sequence[StepReport]], None]
+
+
+class _Device:
+    """The device's lock, which remembers since when somebody holds it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._lock = threading.Lock()
+        self._now = clock.now
+        self.since: float | None = None
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self.since = self._now()
+
+    def __exit__(self, *_: object) -> None:
+        self.since = None
+        self._lock.release()
+
+
+class EngineLoop:
+    """Runs steps until it is stopped. `deliver` is called once per step, from an engine thread.
+
+    `submit`, `withdraw` and the properties are for one other thread (the event loop); none of them blocks.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        executor: Executor,
+        policy: BatchingPolicy,
+        scheduler: Scheduler,
+        clock: Clock,
+        deliver: Deliver,
+        died: Callable[[str], None],
+        lanes: int = 1,
+    ) -> None:
+        self.name = name
+        self._executor = executor
+        self._now = clock.now
+        self._deliver = deliver
+        self._died = died
+        self._refused: list[tuple[Work, Result]] = []
+        self._planner = Planner(name, policy, scheduler, self._capacity, self._refuse)
+        self._inbox: deque[Work] = deque()
+        self._withdrawn: deque[Work] = deque()
+        self._ended: deque[Step] = deque()
+        self._submitted_rows = 0  # written by the event loop
+        self._admitted_rows = 0  # written by whoever plans
+        self._wake_at = 0
+        self._wake = Wake()
+        self._plan_lock = threading.Lock()
+        self._device = _Device(clock)
+        self._stopping = False
+        self._threads = [
+            threading.Thread(target=self._lane, name=f"jackfield-{name}-{n}", daemon=True) for n in range(lanes)
+        ]
+
+    def start(self) -> None:
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def executing_since(self) -> float | None:
+        """Since when the device has been at the step that it runs now; None if it runs none."""
+        return self._device.since
+
+    @property
+    def waiting(self) -> int:
+        """How many works wait, give or take those that are on the move this very moment."""
+        return len(self._inbox) + len(self._planner.queue)
+
+    @property
+    def waiting_rows(self) -> int:
+        """How many rows wait."""
+        return self._submitted_rows - self._admitted_rows + self._planner.queue.rows
+
+    def submit(self, work: Work) -> None:
+        """Let `work` wait for its step."""
+        self._submitted_rows += work.rows
+        self._inbox.append(work)
+        if self._submitted_rows >= self._wake_at:
+            self._wake.set()
+
+    def withdraw(self, work: Work) -> None:
+        """Forget `work`, which is over, if it still waits."""
+        self._withdrawn.append(work)
+        self._wake.set()
+
+    def stop(self, timeout: float) -> bool:
+        """End the threads and close the executor; whether they ended within `timeout` seconds. Blocks.
+
+        If a thread hangs in the executor, that is left alone: it cannot be closed safely."""
+        self._stopping = True
+        self._wake.set()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(timeout)
+        if any(thread.is_alive() for thread in self._threads):
+            log.warning("engine thread did not end", replica=self.name)
+            return False
+        self._executor.close()
+        return True
+
+    def _lane(self) -> None:
+        try:
+            while True:
+                with self._plan_lock:
+                    step = self._await_step()
+                if step is None:
+                    return
+                self._run(step)
+        except Unavailable as error:
+            self._stopping = True
+            self._died(str(error))
+        except BaseException as error:
+            self._stopping = True
+            log.exception("engine loop failed", replica=self.name)
+            self._died(f"its engine loop failed: {type(error).__name__}")
+        finally:
+            self._wake.set()  # the other lane may be waiting for a step of this one to end
+
+    def _await_step(self) -> Step | None:
+        while True:
+            if self._stopping:
+                return None
+            self._drain()
+            plan = self._planner.next(self._now())
+            if self._refused:
+                refused, self._refused = self._refused, []
+                self._deliver(refused, ())
+            if isinstance(plan, Step):
+                return plan
+            self._sleep(plan)
+
+    def _sleep(self, wait: Wait) -> None:
+        self._wake_at = self._admitted_rows + max(wait.rows - self._planner.queue.rows, 0)
+        self._wake.arm()
+        if self._ended or self._withdrawn or self._stopping or (self._inbox and self._submitted_rows >= self._wake_at):
+            self._wake.disarm()
+            return
+        self._wake.sleep(None if wait.until is None else wait.until - self._now())
+        self._wake_at = 0
+
+    def _drain(self) -> None:
+        planner = self._planner
+        now = self._now()
+        while self._ended:
+            planner.ended(self._ended.popleft(), now)
+        while self._inbox:
+            work = self._inbox.popleft()
+            self._admitted_rows += work.rows
+            planner.admit(work, now)
+        while self._withdrawn:
+            planner.withdraw(self._withdrawn.popleft())
+
+    def _run(self, step: Step) -> None:
+        try:
+            results = self._prepared(step)
+        finally:
+            self._ended.append(step)
+            self._wake.set()
+        done = [(work, result) for work, result in zip(step.work, results, strict=True) if result is not None]
+        self._deliver(done, _reports(step))
+
+    def _prepared(self, step: Step) -> list[Result | None]:
+        report = step.work[0].report
+        before = self._now()
+        try:
+            step.payload = self._executor.prepare(step)
+        except Unavailable:
+            raise
+        except BaseException:  # run_step tries again, blames whoever is at fault and logs it
+            step.payload = None
+        if report is not None:
+            report.prepare = self._now() - before
+        return run_step(self._executor, step, self._device)
+
+    def _capacity(self) -> Capacity:
+        return self._executor.capacity()
+
+    def _refuse(self, work: Work, error: JackfieldError) -> None:
+        self._refused.append((work, error))
+
+
+def _reports(step: Step) -> list[StepReport]:
+    """The reports of a step: one, or several after bisection, which leaves the work of one part side by side."""
+    reports: list[StepReport] = []
+    for work in step.work:
+        if work.report is not None and (not reports or reports[-1] is not work.report):
+            reports.append(work.report)
+    return reports

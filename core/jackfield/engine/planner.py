@@ -1,0 +1,131 @@
+"""What runs next: the decisions of the engine loop, without threads and with time passed in.
+
+The loop drives it with real threads; tests and simulations drive it with a virtual clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import structlog
+
+from jackfield.engine.queue import Queue
+from jackfield.errors import ExecutionFailed, Expired, JackfieldError
+from jackfield.interfaces import BatchingPolicy, Capacity, Scheduler
+from jackfield.work import Step, StepReport, Wait, Work
+
+log = structlog.get_logger("jackfield.engine")
+
+_LOOK_AGAIN = 1.0  # a policy that says "wait" with work waiting and an idle device is asked again after so many seconds
+
+
+class Planner:
+    """Owns queue, policy and the set of running steps. Used by one thread at a time.
+
+    `refused` is called with work that will not run and why (expired, or its policy failed): deliver it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        policy: BatchingPolicy,
+        scheduler: Scheduler,
+        capacity: Callable[[], Capacity],
+        refused: Callable[[Work, JackfieldError], None],
+    ) -> None:
+        self.name = name
+        self.queue = Queue(scheduler)
+        self.running: list[Work] = []
+        self._policy = policy
+        self._capacity = capacity
+        self._refused = refused
+        self._steps = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a step was planned that has not ended."""
+        return self._steps > 0
+
+    def admit(self, work: Work, now: float) -> None:
+        """Let `work` wait, unless it is over already."""
+        if work.final is None:
+            self.queue.add(work, now)
+
+    def withdraw(self, work: Work) -> None:
+        """Forget `work` that was cancelled, if it still waits."""
+        self.queue.remove(work)
+
+    def next(self, now: float) -> Step | Wait:
+        """The next step, already taken out of the queue; or when to ask again."""
+        for work in self.queue.advance(now):
+            self._refused(work, Expired("Request timeout expired"))
+        while True:
+            if not len(self.queue):
+                return Wait(None)
+            capacity = self._capacity()
+            if self._steps:
+                capacity = replace(capacity, busy=True)
+            try:
+                plan = self._policy.plan(self.queue, self.running, capacity, now)
+                if isinstance(plan, Wait):
+                    return self._bounded(plan, now)
+                return self._start(plan, capacity, now)
+            except Exception as error:  # a foreign policy may raise anything: it costs one request, never the loop
+                self._fail_oldest(error)
+
+    def ended(self, step: Step, now: float) -> None:
+        """The step has run; the device is free for the next."""
+        self._steps -= 1
+        gone = set(step.work)
+        self.running = [work for work in self.running if work not in gone]
+        try:
+            self._policy.observe(step, now)
+        except Exception:
+            log.exception("batching policy raised in observe", replica=self.name)
+
+    def _start(self, chosen: Sequence[Work], capacity: Capacity, now: float) -> Step:
+        rows = self._checked(chosen, capacity)
+        report = StepReport(self.name, rows, len(chosen), now)
+        for work in chosen:
+            self.queue.remove(work)
+            work.running = True
+            work.report = report
+        self.running.extend(chosen)
+        self._steps += 1
+        return Step(chosen, rows)
+
+    def _checked(self, chosen: Sequence[Work], capacity: Capacity) -> int:
+        if not chosen:
+            raise ValueError("planned a step without work")
+        rows = 0
+        key = chosen[0].key
+        for work in chosen:
+            if work not in self.queue:
+                raise ValueError("planned work that does not wait")
+            if work.key != key:
+                raise ValueError("planned works of different keys into one step")
+            rows += work.rows
+        if len(set(chosen)) != len(chosen):
+            raise ValueError("planned one work twice")
+        if rows > capacity.rows and len(chosen) > 1:
+            raise ValueError(f"planned {rows} rows where {capacity.rows} fit")
+        return rows
+
+    def _bounded(self, wait: Wait, now: float) -> Wait:
+        until = wait.until
+        if until is None and not self._steps:
+            until = now + _LOOK_AGAIN
+        deadline = self.queue.next_deadline
+        if deadline is not None and (until is None or deadline < until):
+            until = deadline
+        return Wait(until, wait.rows)
+
+    def _fail_oldest(self, error: Exception) -> None:
+        log.error("batching policy raised", replica=self.name, error=f"{type(error).__name__}: {error}")
+        try:
+            oldest = next(iter(self.queue))
+        except Exception:  # the scheduler is at fault as well: any member will do
+            oldest = self.queue.any()
+        self.queue.remove(oldest)
+        self._refused(oldest, ExecutionFailed(f"the batching policy of replica '{self.name}' failed"))

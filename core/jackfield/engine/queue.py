@@ -1,0 +1,80 @@
+"""The queue of a replica: a scheduler's order, with what the policy and the limits need to know kept up."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Hashable, Iterator
+
+from jackfield.interfaces import Scheduler
+from jackfield.work import Work
+
+
+class Queue:
+    """Waiting work. Used by one thread at a time (whoever plans). Implements `Waiting` for the policy."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._members: set[Work] = set()
+        self._rows_by_key: dict[Hashable, int] = {}
+        self._deadlines: list[tuple[float, int, Work]] = []
+        self._ticket = itertools.count()
+        self._now = 0.0
+        self.rows = 0
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __contains__(self, work: object) -> bool:
+        return work in self._members
+
+    def __iter__(self) -> Iterator[Work]:
+        return (work for work in self._scheduler.offer(self._now) if work.final is None)
+
+    def rows_of(self, key: Hashable) -> int:
+        """How many rows of works with this key wait."""
+        return self._rows_by_key.get(key, 0)
+
+    def add(self, work: Work, now: float) -> None:
+        """Take `work` in."""
+        self._scheduler.add(work, now)
+        self._members.add(work)
+        self.rows += work.rows
+        self._rows_by_key[work.key] = self._rows_by_key.get(work.key, 0) + work.rows
+        if work.deadline is not None:
+            heapq.heappush(self._deadlines, (work.deadline, next(self._ticket), work))
+
+    def remove(self, work: Work) -> None:
+        """Let go of `work`, if it is in here."""
+        if work not in self._members:
+            return
+        self._members.remove(work)
+        self._scheduler.remove(work)
+        self.rows -= work.rows
+        left = self._rows_by_key.get(work.key, 0) - work.rows  # works of no rows may have seen their key go
+        if left > 0:
+            self._rows_by_key[work.key] = left
+        else:
+            self._rows_by_key.pop(work.key, None)
+
+    def advance(self, now: float) -> list[Work]:
+        """Set the time of the order, and take out and return the work whose deadline has passed."""
+        self._now = now
+        expired: list[Work] = []
+        deadlines = self._deadlines
+        while deadlines and (deadlines[0][0] <= now or deadlines[0][2] not in self._members):
+            work = heapq.heappop(deadlines)[2]
+            if work in self._members:
+                self.remove(work)
+                if work.final is None:
+                    expired.append(work)
+        return expired
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When the next work in here expires; None if none does."""
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def any(self) -> Work:
+        """Some work in here, without asking the scheduler."""
+        return next(iter(self._members))

@@ -1,0 +1,6 @@
+"""The life of a model: opened, probed, warmed up, served by replicas, drained, unloaded.
+
+`opening` makes an executor out of a model's configuration, `probe` finds and checks the batch axis, `samples` makes
+inputs for both that and `warmup`; `replica` is one running copy, `version` has replicas behind a router, `model` has
+versions; `statistics` counts, `observers` tells.
+"""

@@ -1,0 +1,145 @@
+"""From a model's section of the configuration to an executor that is probed and warm."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import structlog
+
+from jackfield.config.models import ModelConfig, WarmUp
+from jackfield.errors import JackfieldError, LoadError
+from jackfield.interfaces import Artifact, Backend, BatchingPolicy, Executor, Loader, Scheduler, TensorExecutor
+from jackfield.lifecycle.probe import settle_batch_axis
+from jackfield.lifecycle.warmup import Progress, warm_up
+from jackfield.plugins.registry import Registry
+from jackfield.types import Device
+
+log = structlog.get_logger("jackfield.loading")
+
+T = TypeVar("T")
+
+_WORTH_OVERLAPPING = 0.001  # seconds: below this a step is over before preparing the next beside it has paid
+
+
+@dataclass(slots=True)
+class Opened:
+    """What a replica needs. `lanes`: how many threads its engine loop gets."""
+
+    executor: Executor
+    policy: BatchingPolicy
+    scheduler: Scheduler
+    lanes: int
+
+
+class Opener:
+    """Opens a model for each of a version's replicas; the artifact is loaded once. Used on loading threads."""
+
+    def __init__(self, name: str, config: ModelConfig, registry: Registry) -> None:
+        self.name = name
+        self.config = config
+        self._registry = registry
+        self._artifact: Artifact | None = None
+        self._lock = threading.Lock()
+        self.platform = ""
+
+    def open(self, progress: Progress) -> Opened:
+        """Load, open, probe and warm up. Raises LoadError; what was opened until then is closed again."""
+        progress("loading", 0, 1)
+        artifact = self._load()
+        backend_name, backend = self._backend(artifact)
+        device = self._device(backend_name, backend)
+        self.platform = f"{backend_name}_{artifact.kind}"
+        executor = self._guarded(f"backend '{backend_name}'", lambda: backend.open(artifact, device))
+        progress("loading", 1, 1)
+        try:
+            return self._ready(executor, artifact, progress)
+        except BaseException:
+            executor.close()
+            raise
+
+    def _load(self) -> Artifact:
+        with self._lock:
+            if self._artifact is None:
+                loader = self._loader()
+                self._artifact = self._guarded("loader", lambda: loader.load(self.config.source))
+            return self._artifact
+
+    def _loader(self) -> Loader:
+        section = self.config.loader
+        if section is not None:
+            cls: type[Loader] = self._registry.get("loader", section.name)
+            return cls(section.options)
+        source = self.config.source
+        found = [e for e in self._registry.socket("loader").values() if _detects(e.cls, source)]
+        usable = [e for e in found if e.unavailable is None]
+        if len(usable) == 1:
+            return self._registry.get("loader", usable[0].name)(usable[0].cls.options())  # type: ignore[no-any-return]
+        known = ", ".join(f"'{name}'" for name in self._registry.socket("loader"))
+        if len(usable) > 1:
+            names = " and ".join(f"'{e.name}'" for e in usable)
+            raise LoadError(f"source '{source}': loaders {names} both take it; name one with `loader:`")
+        if found:
+            raise LoadError(f"source '{source}': loader '{found[0].name}' is not available: {found[0].unavailable}")
+        raise LoadError(f"source '{source}': no loader takes it (known: {known}); name one with `loader:`")
+
+    def _backend(self, artifact: Artifact) -> tuple[str, Backend]:
+        section = self.config.backend
+        if section is not None:
+            cls: type[Backend] = self._registry.get("backend", section.name)
+            if artifact.kind not in cls.accepts:
+                takes = ", ".join(sorted(cls.accepts)) or "nothing"
+                raise LoadError(f"backend '{section.name}' cannot run a model of kind '{artifact.kind}'; it takes {takes}")
+            return section.name, cls(section.options)
+        fitting = [
+            e
+            for e in self._registry.socket("backend").values()
+            if issubclass(e.cls, Backend) and artifact.kind in e.cls.accepts
+        ]
+        for entry in fitting:
+            if entry.unavailable is None:
+                return entry.name, self._registry.get("backend", entry.name)(entry.cls.options())
+        reasons = "; ".join(f"'{e.name}': {e.unavailable}" for e in fitting)
+        raise LoadError(f"no backend can run a model of kind '{artifact.kind}'" + (f" ({reasons})" if reasons else ""))
+
+    def _device(self, backend_name: str, backend: Backend) -> Device:
+        wanted = self.config.device
+        devices = backend.devices()
+        for device in devices:
+            if wanted == "auto" or wanted in (device.name, device.kind):
+                return device
+        seen = ", ".join(device.name for device in devices) or "none"
+        raise LoadError(f"device '{wanted}' cannot be had: backend '{backend_name}' sees {seen}")
+
+    def _ready(self, executor: Executor, artifact: Artifact, progress: Progress) -> Opened:
+        config = self.config
+        policy: BatchingPolicy = self._registry.get("batching", config.batching.name)(config.batching.options)
+        scheduler: Scheduler = self._registry.get("scheduler", config.scheduler.name)(config.scheduler.options)
+        took = 0.0
+        if isinstance(executor, TensorExecutor):
+            declared = config.warm_up if isinstance(config.warm_up, WarmUp) else None
+            length = settle_batch_axis(executor, config.batch_axis, artifact.declared_batch, declared)
+            if not executor.signature.batched:
+                executor.capabilities = replace(executor.capabilities, max_rows=1)
+            if config.warm_up != "off":
+                most = executor.capabilities.max_rows or policy.max_rows
+                own = declared.rows if declared is not None and declared.rows else policy.sizes()
+                sizes = sorted({min(rows, most) for rows in own}) or [1]
+                took = warm_up(executor, sizes, length, declared, progress)
+        overlap = config.overlap if isinstance(config.overlap, bool) else took > _WORTH_OVERLAPPING
+        return Opened(executor, policy, scheduler, 2 if overlap and executor.capabilities.concurrent else 1)
+
+    def _guarded(self, what: str, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except JackfieldError:
+            raise
+        except Exception as error:  # a plugin is foreign code
+            log.error("loading failed", model=self.name, exc_info=error)
+            raise LoadError(f"{what} failed: {type(error).__name__}: {error}") from error
+
+
+def _detects(cls: type[object], source: str) -> bool:
+    return issubclass(cls, Loader) and cls.detects(source)

@@ -1,0 +1,141 @@
+"""Which axis of each tensor is the batch: taken from the artifact or the configuration, and checked by running two rows.
+
+Two rows are run alone and together; if what comes out together is not what came out alone, rows cannot be joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import structlog
+
+from jackfield.config.models import WarmUp
+from jackfield.errors import LoadError
+from jackfield.interfaces import TensorExecutor
+from jackfield.lifecycle.samples import lengths_to_try, sample
+from jackfield.types import Array, Datatype, Signature, TensorSpec
+
+log = structlog.get_logger("jackfield.probe")
+
+BatchAxis = str | bool | int | Mapping[str, int | None]
+
+
+def settle_batch_axis(executor: TensorExecutor, wanted: BatchAxis, declared: bool, warm_up: WarmUp | None) -> int:
+    """Set the executor's signature to the batch axes that hold, and return a length of open axes that the model takes.
+
+    `wanted` is the configuration's `batch_axis`; `declared` says that the artifact itself declares its axes, so that
+    nothing is guessed. A guess that fails makes the model unbatched, with a line in the log; a wish of the
+    configuration that fails raises LoadError.
+    """
+    signature = _assigned(executor.signature, wanted)
+    guessed = wanted == "auto" and not declared
+    executor.signature = signature
+    problem = ""
+    for length in lengths_to_try(signature, warm_up):
+        try:
+            problem = _difference(executor, signature, length, warm_up)
+        except LoadError:
+            raise
+        except Exception as error:  # a model is foreign code; another length may suit it
+            problem = f"running it raised {type(error).__name__}: {error}"
+            continue
+        if not problem:
+            return length
+        break
+    if not signature.batched:
+        raise LoadError(f"the model cannot be probed: {problem}; declare its inputs under `warm_up:`")
+    if not guessed:
+        raise LoadError(f"rows cannot be joined along the declared batch axis: {problem}")
+    log.warning("model cannot be batched; requests run one by one", reason=problem)
+    executor.signature = _assigned(signature, False)
+    return _length_alone(executor, warm_up)
+
+
+def _assigned(signature: Signature, wanted: BatchAxis) -> Signature:
+    def axis(spec: TensorSpec) -> int | None:
+        if wanted == "auto" or wanted is True:
+            return spec.batch_axis
+        if wanted is False:
+            return None
+        if isinstance(wanted, Mapping):
+            return wanted.get(spec.name, spec.batch_axis)
+        return int(wanted)
+
+    if isinstance(wanted, Mapping):
+        known = {spec.name for spec in (*signature.inputs, *signature.outputs)}
+        for name in wanted:
+            if name not in known:
+                names = ", ".join(f"'{n}'" for n in sorted(known))
+                raise LoadError(f"batch_axis names tensor '{name}', which the model does not have: it has {names}")
+    given = Signature(
+        tuple(replace(spec, batch_axis=axis(spec)) for spec in signature.inputs),
+        tuple(replace(spec, batch_axis=axis(spec)) for spec in signature.outputs),
+    )
+    if given.batched or wanted is False:
+        return given
+    return Signature(
+        tuple(replace(spec, batch_axis=None) for spec in given.inputs),
+        tuple(replace(spec, batch_axis=None) for spec in given.outputs),
+    )
+
+
+def _difference(executor: TensorExecutor, signature: Signature, length: int, warm_up: WarmUp | None) -> str:
+    """What is wrong with joining two rows; empty if nothing."""
+    names = signature.output_names
+    first = sample(signature, 1, length, warm_up, 0)
+    alone = executor.run(first, names)
+    if not signature.batched:
+        return ""
+    second = sample(signature, 1, length, warm_up, 1)
+    for spec in signature.inputs:  # what has no batch axis must agree within a step
+        if spec.batch_axis is None and spec.name in first:
+            second[spec.name] = first[spec.name]
+    other = executor.run(second, names)
+    joined = {
+        name: value
+        if (axis := signature.by_name[name].batch_axis) is None
+        else np.concatenate([value, second[name]], axis)
+        for name, value in first.items()
+    }
+    together = executor.run(joined, names)
+    return next((text for spec in signature.outputs if (text := _unlike(spec, alone, other, together))), "")
+
+
+def _unlike(spec: TensorSpec, alone: Mapping[str, Array], other: Mapping[str, Array], both: Mapping[str, Array]) -> str:
+    axis, array = spec.batch_axis, both[spec.name]
+    if axis is None:
+        return ""
+    if array.ndim <= axis or array.shape[axis] != 2:
+        return f"output '{spec.name}' has shape {list(array.shape)} for two rows"
+    for row, single in enumerate((alone[spec.name], other[spec.name])):
+        part = array.take([row], axis)
+        if part.shape != single.shape:
+            return f"output '{spec.name}' has another shape in company: {list(part.shape)}, alone {list(single.shape)}"
+        if not _close(spec.datatype, part, single):
+            return f"output '{spec.name}' of a row depends on the row beside it"
+    return ""
+
+
+def _close(datatype: Datatype, a: Array, b: Array) -> bool:
+    if datatype is Datatype.BF16:
+        a, b = ((x.astype(np.uint32) << 16).view(np.float32) for x in (a, b))
+    if a.dtype.kind != "f":
+        return bool(np.array_equal(a, b))
+    loose = datatype in (Datatype.FP16, Datatype.BF16)
+    scale = float(np.nanmax(np.abs(b.astype(np.float64)), initial=0.0)) if b.size else 0.0
+    # beyond rounding: relative to the largest value, since small ones are sums that cancel
+    return bool(np.allclose(a, b, rtol=0.02 if loose else 1e-3, atol=scale * (0.02 if loose else 1e-3), equal_nan=True))
+
+
+def _length_alone(executor: TensorExecutor, warm_up: WarmUp | None) -> int:
+    problem = ""
+    for length in lengths_to_try(executor.signature, warm_up):
+        try:
+            executor.run(sample(executor.signature, 1, length, warm_up), executor.signature.output_names)
+        except Exception as error:  # as above
+            problem = f"{type(error).__name__}: {error}"
+            continue
+        return length
+    raise LoadError(f"the model cannot be run on made-up inputs: {problem}; declare its inputs under `warm_up:`")

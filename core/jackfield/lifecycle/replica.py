@@ -1,0 +1,160 @@
+"""One running copy of a version in this process: an engine loop, its limits, and the ledger of what it accepted."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import structlog
+
+from jackfield.clock import Clock
+from jackfield.engine.admission import Admission
+from jackfield.engine.loop import EngineLoop
+from jackfield.errors import Cancelled, Expired, JackfieldError, Unavailable
+from jackfield.interfaces import BatchingPolicy, Executor, Scheduler
+from jackfield.work import Response, Result, State, StepReport, Work
+
+log = structlog.get_logger("jackfield.replica")
+
+Post = Callable[[Callable[[], None]], None]
+
+
+class LocalReplica:
+    """Implements `Replica`. All state here belongs to the event loop; the engine's threads only post to it."""
+
+    def __init__(
+        self,
+        name: str,
+        executor: Executor,
+        policy: BatchingPolicy,
+        scheduler: Scheduler,
+        clock: Clock,
+        post: Post,
+        stepped: Callable[[StepReport], None],
+        died: Callable[[str], None],
+        max_queue: int,
+        max_queue_bytes: int,
+        step_timeout: float | None,
+        lanes: int,
+    ) -> None:
+        self.name = name
+        self.signature = executor.signature
+        self.capabilities = executor.capabilities
+        self.max_rows = min(policy.max_rows, executor.capabilities.max_rows or policy.max_rows)
+        self.failure: str | None = None
+        self.outstanding = 0
+        self._now = clock.now
+        self._post = post
+        self._stepped = stepped
+        self._on_death = died
+        self._step_timeout = step_timeout
+        self._admission = Admission(max_queue, max_queue_bytes, self.max_rows)
+        self._works: set[Work] = set()
+        self._bytes = 0
+        self._draining = False
+        self._idle = threading.Event()
+        self._idle.set()
+        self._loop = EngineLoop(name, executor, policy, scheduler, clock, self._deliver, self._died, lanes)
+
+    def start(self) -> None:
+        """Start the engine's threads."""
+        self._loop.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the worker runs and makes progress."""
+        if self.failure is None and self._step_timeout is not None:
+            since = self._loop.executing_since
+            if since is not None and self._now() - since > self._step_timeout:
+                self._die(f"a step has been running for more than {self._step_timeout:g} s")
+        return self.failure is None
+
+    @property
+    def waiting(self) -> int:
+        """How many works wait for their step."""
+        return self._loop.waiting
+
+    def submit(self, work: Work) -> None:
+        """Accept `work`, or raise Overloaded, Unavailable or InvalidRequest."""
+        if self.failure is not None:
+            raise Unavailable(f"replica '{self.name}' is down: {self.failure}")
+        if self._draining:
+            raise Unavailable(f"replica '{self.name}' is draining")
+        loop = self._loop
+        self._admission.check(work, loop.waiting, loop.waiting_rows, self._bytes)
+        if not self._works:
+            self._idle.clear()
+        self._works.add(work)
+        self.outstanding += work.rows
+        self._bytes += work.bytes
+        loop.submit(work)
+
+    def cancel(self, work: Work) -> None:
+        """Settle `work` as cancelled, unless it is over; keep it from the device if it has not reached it."""
+        if work.final is None:
+            self._settle(work, Cancelled("the request was cancelled"))
+            self._loop.withdraw(work)
+
+    def stop(self, timeout: float) -> None:
+        """Drain for at most `timeout` seconds, fail the rest, end the threads. Blocks; idempotent."""
+        self._draining = True
+        if not self._idle.wait(timeout):
+            self._post(partial(self._fail_all, "it was stopped before this request's turn"))
+        self._loop.stop(timeout=min(max(timeout, 1.0), 5.0))
+
+    def _deliver(self, results: Sequence[tuple[Work, Result]], reports: Sequence[StepReport]) -> None:
+        self._post(partial(self._settle_all, results, reports))
+
+    def _settle_all(self, results: Sequence[tuple[Work, Result]], reports: Sequence[StepReport]) -> None:
+        for report in reports:
+            self._admission.learn(report.rows, report.prepare + report.execute + report.finish)
+            self._stepped(report)
+        for work, result in results:
+            self._settle(work, result)
+
+    def _settle(self, work: Work, result: Result) -> None:
+        if work.final is not None:  # cancelled or expired while it ran: its result has no reader
+            return
+        now = self._now()
+        if work.deadline is not None and now > work.deadline and not isinstance(result, Cancelled):
+            result = Expired("Request timeout expired")
+        if isinstance(result, Response):
+            if not result.final:
+                work.sink(work, result)
+                return
+            work.final = State.COMPLETED
+        else:
+            work.final = _state_of(result)
+            work.error = result
+        work.finished = now
+        self._works.discard(work)
+        self.outstanding -= work.rows
+        self._bytes -= work.bytes
+        if not self._works:
+            self._idle.set()
+        try:
+            work.sink(work, result)
+        except Exception:  # a sink that fails must not cost the others in its batch their answers
+            log.exception("delivery failed", replica=self.name, request_id=work.request.id)
+
+    def _fail_all(self, reason: str) -> None:
+        for work in list(self._works):
+            self._settle(work, Unavailable(f"replica '{self.name}' did not answer: {reason}"))
+            self._loop.withdraw(work)
+
+    def _died(self, reason: str) -> None:
+        self._post(partial(self._die, reason))
+
+    def _die(self, reason: str) -> None:
+        if self.failure is None:
+            self.failure = reason
+            log.error("replica is down", replica=self.name, reason=reason)
+            self._fail_all(reason)
+            self._on_death(reason)
+
+
+def _state_of(error: JackfieldError) -> State:
+    if isinstance(error, Expired):
+        return State.EXPIRED
+    return State.CANCELLED if isinstance(error, Cancelled) else State.FAILED

@@ -1,0 +1,102 @@
+"""What a version has done so far, in plain counters: the ledger of conservation, and the protocol's statistics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from jackfield.work import State, StepReport, Work
+
+
+@dataclass(slots=True)
+class Duration:
+    """How often, and how long altogether in nanoseconds."""
+
+    count: int = 0
+    ns: int = 0
+
+    def add(self, seconds: float) -> None:
+        """Count one more."""
+        self.count += 1
+        self.ns += max(int(seconds * 1e9), 0)
+
+
+@dataclass(slots=True)
+class BatchCount:
+    """Steps of one number of rows, by phase."""
+
+    compute_input: Duration = field(default_factory=Duration)
+    compute_infer: Duration = field(default_factory=Duration)
+    compute_output: Duration = field(default_factory=Duration)
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Kept on the event loop. At every quiet moment accepted = completed + failed + cancelled + expired.
+
+    `rows`: rows that were answered; `steps`: runs on a device; `refused` by reason, which never were accepted.
+    """
+
+    accepted: int = 0
+    completed: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    expired: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+    rows: int = 0
+    steps: int = 0
+    failed_steps: int = 0
+    padded_rows: int = 0
+    last_inference: float = 0.0
+    success: Duration = field(default_factory=Duration)
+    fail: Duration = field(default_factory=Duration)
+    queue: Duration = field(default_factory=Duration)
+    compute_input: Duration = field(default_factory=Duration)
+    compute_infer: Duration = field(default_factory=Duration)
+    compute_output: Duration = field(default_factory=Duration)
+    batches: dict[int, BatchCount] = field(default_factory=dict)
+
+    @property
+    def outstanding(self) -> int:
+        """Accepted and not yet over."""
+        return self.accepted - self.completed - self.failed - self.cancelled - self.expired
+
+    def settled(self, work: Work) -> None:
+        """Count a final state."""
+        took = work.finished - work.arrival
+        match work.final:
+            case State.COMPLETED:
+                self.completed += 1
+                self.rows += work.rows
+                self.success.add(took)
+                report = work.report
+                if report is not None:
+                    self.queue.add(took - report.prepare - report.execute - report.finish)
+                    self.compute_input.add(report.prepare)
+                    self.compute_infer.add(report.execute)
+                    self.compute_output.add(report.finish)
+            case State.FAILED:
+                self.failed += 1
+                self.fail.add(took)
+            case State.EXPIRED:
+                self.expired += 1
+                self.fail.add(took)
+            case _:
+                self.cancelled += 1
+
+    def stepped(self, report: StepReport) -> None:
+        """Count a step."""
+        self.steps += 1
+        self.padded_rows += report.padded
+        if report.failed:
+            self.failed_steps += 1
+            return
+        batch = self.batches.get(report.rows)
+        if batch is None:
+            batch = self.batches[report.rows] = BatchCount()
+        batch.compute_input.add(report.prepare)
+        batch.compute_infer.add(report.execute)
+        batch.compute_output.add(report.finish)
+
+    def refuse(self, reason: str) -> None:
+        """Count a request that was not accepted."""
+        self.refused[reason] = self.refused.get(reason, 0) + 1

@@ -1,0 +1,251 @@
+"""A version of a model: its replicas behind a router, its state, and the ledger of its requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+
+import structlog
+
+from jackfield.clock import Clock
+from jackfield.config.models import ModelConfig
+from jackfield.engine.bisect import public
+from jackfield.errors import Cancelled, InvalidRequest, JackfieldError, LoadError, Overloaded, Unavailable
+from jackfield.interfaces import Placement, Replica, Router
+from jackfield.lifecycle.observers import Observers
+from jackfield.lifecycle.opening import Opener
+from jackfield.lifecycle.spec import LocalSpec
+from jackfield.lifecycle.statistics import Statistics
+from jackfield.plugins.registry import Registry
+from jackfield.signature import measure
+from jackfield.types import Signature
+from jackfield.work import Request, Response, Result, StepReport, Work
+
+log = structlog.get_logger("jackfield.lifecycle")
+
+
+class VersionState(StrEnum):
+    """The life of a version. FAILED keeps its reason; UNLOADED and FAILED are final."""
+
+    LOADING = "loading"
+    WARMING = "warming"
+    READY = "ready"
+    DRAINING = "draining"
+    UNLOADED = "unloaded"
+    FAILED = "failed"
+
+
+class Version:
+    """Everything here runs on the event loop, except for loading and stopping, which it sends to threads."""
+
+    def __init__(
+        self,
+        model: str,
+        config: ModelConfig,
+        registry: Registry,
+        observers: Observers,
+        clock: Clock,
+        post: Callable[[Callable[[], None]], None],
+    ) -> None:
+        self.model = model
+        self.name = config.version
+        self.config = config
+        self.state = VersionState.LOADING
+        self.reason = ""
+        self.progress = ""
+        self.statistics = Statistics()
+        self.replicas: list[Replica] = []
+        self.signature = Signature((), ())
+        self._abandoned = False
+        self._opener = Opener(model, config, registry)
+        self._registry = registry
+        self._observers = observers
+        self._clock = clock
+        self._now = clock.now
+        self._post = post
+        self._router: Router = registry.get("router", config.router.name)(config.router.options)
+
+    @property
+    def ready(self) -> bool:
+        """Loaded, warmed up, and every replica's worker alive."""
+        return self.state is VersionState.READY and all(replica.alive for replica in self.replicas)
+
+    @property
+    def platform(self) -> str:
+        """Backend and kind of artifact, as metadata tells it."""
+        return self._opener.platform
+
+    @property
+    def max_rows(self) -> int:
+        """Most rows of one request."""
+        return min((replica.max_rows for replica in self.replicas), default=0)
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait in the queues of the replicas."""
+        return sum(getattr(replica, "waiting", 0) for replica in self.replicas)
+
+    async def load(self) -> None:
+        """Start the replicas, one after another; afterwards the version is ready or failed. Never raises LoadError."""
+        self._enter(VersionState.LOADING)
+        placement: Placement = self._registry.get("placement", self.config.placement.name)(
+            self.config.placement.options
+        )
+        try:
+            async with asyncio.timeout(self.config.load_timeout_s):
+                for number in range(self.config.replicas):
+                    spec = self._spec(f"{self.model}/{self.name}/{number}")
+                    self.replicas.append(await asyncio.to_thread(self._start, placement, spec))
+        except asyncio.CancelledError:
+            self._abandoned = True
+            raise
+        except TimeoutError:
+            self._abandoned = True
+            await self._fail(f"loading took longer than {self.config.load_timeout_s:g} s")
+            return
+        except JackfieldError as error:
+            await self._fail(str(error))
+            return
+        except Exception as error:  # a placement is foreign code
+            log.exception("loading failed", model=self.model)
+            await self._fail(f"{type(error).__name__}: {error}")
+            return
+        self.signature = self.replicas[0].signature
+        self._enter(VersionState.READY)
+
+    def submit(self, request: Request) -> Work:
+        """Accept `request`: its future gives the response, or raises what became of it. Raises what is wrong with it,
+        Overloaded, or Unavailable, and then it was not accepted."""
+        try:
+            return self._submit(request)
+        except JackfieldError as error:
+            reason = _reason(error)
+            self.statistics.refuse(reason)
+            self._observers.refused(self.model, reason)
+            raise
+
+    def cancel(self, work: Work) -> None:
+        """Withdraw `work`."""
+        work.replica.cancel(work)
+
+    async def unload(self, timeout: float) -> None:
+        """Refuse new requests, answer the accepted ones within `timeout` seconds, and free everything."""
+        if self.state in (VersionState.UNLOADED, VersionState.FAILED):
+            return
+        self._enter(VersionState.DRAINING)
+        await self._stop(timeout)
+        self._enter(VersionState.UNLOADED)
+
+    def _submit(self, request: Request) -> Work:
+        if self.state is not VersionState.READY:
+            raise Unavailable(f"model '{self.model}' is not ready: it is {self.state}")
+        weight = measure(self.signature, self.model, request.inputs)
+        if request.outputs:
+            self._check_outputs(request)
+        now = self._now()
+        work = Work(request, weight.rows, weight.bytes, weight.key, now, self._deadline(request, now), self._settled)
+        replica = self._choose(request, weight.rows)
+        work.replica = replica
+        work.future = asyncio.get_running_loop().create_future()
+        replica.submit(work)
+        self.statistics.accepted += 1
+        self._observers.accepted(self.model, self.name, work)
+        return work
+
+    def _choose(self, request: Request, rows: int) -> Replica:
+        replicas = self.replicas
+        if len(replicas) > 1:
+            replicas = [replica for replica in replicas if replica.alive]
+            if not replicas:
+                raise Unavailable(f"model '{self.model}' has no replica that is alive")
+            if len(replicas) > 1:
+                return replicas[self._router.choose(request, rows, replicas)]
+        return replicas[0]
+
+    def _deadline(self, request: Request, now: float) -> float | None:
+        timeout = request.timeout
+        if timeout is None:
+            timeout = self.config.timeout_s
+            if timeout is None:
+                return None
+        return now + min(timeout, self.config.max_timeout_s)
+
+    def _check_outputs(self, request: Request) -> None:
+        known = self.signature.output_names
+        for name in request.outputs:
+            if name not in known:
+                gives = ", ".join(f"'{n}'" for n in known)
+                raise InvalidRequest(f"unexpected inference output '{public(name)}' for model '{self.model}': it gives {gives}")
+
+    def _settled(self, work: Work, result: Result) -> None:
+        self.statistics.settled(work)
+        self._observers.settled(self.model, self.name, work)
+        future = work.future
+        if future is not None and not future.done():
+            if isinstance(result, Response):
+                future.set_result(result)
+            elif isinstance(result, Cancelled):
+                future.cancel()
+            else:
+                future.set_exception(result)
+
+    def _stepped(self, report: StepReport) -> None:
+        self.statistics.stepped(report)
+        self._observers.stepped(self.model, self.name, report)
+
+    def _start(self, placement: Placement, spec: LocalSpec) -> Replica:
+        """On a loading thread, which cannot be interrupted: a replica that nobody waits for any more is stopped."""
+        replica = placement.start(spec)
+        if self._abandoned:
+            replica.stop(0)
+            raise LoadError("loading was given up")
+        return replica
+
+    def _spec(self, name: str) -> LocalSpec:
+        return LocalSpec(
+            name, self.config, self._opener, self._clock, self._post, self._stepped, self._died, self._progressed
+        )
+
+    def _progressed(self, doing: str, done: int, total: int) -> None:
+        self._post(lambda: self._show(doing, done, total))
+
+    def _show(self, doing: str, done: int, total: int) -> None:
+        self.progress = f"{doing} {done}/{total}"
+        log.info("loading", model=self.model, version=self.name, doing=doing, done=done, of=total)
+        if doing == "warming up" and self.state is VersionState.LOADING:
+            self._enter(VersionState.WARMING)
+
+    def _died(self, reason: str) -> None:
+        if not any(replica.alive for replica in self.replicas) and self.state is VersionState.READY:
+            self._enter(VersionState.FAILED, f"its worker is down: {reason}")
+
+    async def _fail(self, reason: str) -> None:
+        await self._stop(0)
+        self._enter(VersionState.FAILED, reason)
+
+    async def _stop(self, timeout: float) -> None:
+        stops = (asyncio.to_thread(replica.stop, timeout) for replica in self.replicas)
+        for outcome in await asyncio.gather(*stops, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                log.error("a replica did not stop cleanly", model=self.model, exc_info=outcome)
+
+    def _enter(self, state: VersionState, reason: str = "") -> None:
+        self.state, self.reason = state, reason
+        level = log.error if state is VersionState.FAILED else log.info
+        level("model is " + state, model=self.model, version=self.name, **({"reason": reason} if reason else {}))
+        self._observers.changed(self.model, self.name, state, reason)
+
+
+def _reason(error: JackfieldError) -> str:
+    if isinstance(error, Overloaded):
+        return "shed"
+    return "invalid" if isinstance(error, InvalidRequest) else "unavailable"
+
+
+def first_failure(versions: Sequence[Version]) -> LoadError | None:
+    """The reason of the first version that failed to load, as an error."""
+    for version in versions:
+        if version.state is VersionState.FAILED:
+            return LoadError(f"model '{version.model}' failed to load: {version.reason}")
+    return None

@@ -1,0 +1,218 @@
+"""The server: models, put together from the configuration, and the way into them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import structlog
+
+from jackfield.clients import Clients
+from jackfield.clock import Clock, MonotonicClock
+from jackfield.config import load
+from jackfield.config.models import Config
+from jackfield.engine.bisect import public
+from jackfield.errors import ConfigError, InvalidRequest, LoadError, NotFound, Unavailable
+from jackfield.lifecycle.model import Model
+from jackfield.lifecycle.observers import Observers
+from jackfield.lifecycle.version import Version, first_failure
+from jackfield.plugins.registry import Registry
+from jackfield.types import Array, Datatype
+from jackfield.work import Request, Response, Work
+
+log = structlog.get_logger("jackfield.server")
+
+Source = Config | Mapping[str, Any] | str | Path | Sequence[str]
+_HEARTBEAT = 0.1  # seconds between looks at hung workers and at clients that may have gone
+
+
+class Server:
+    """Serves the models of a configuration, without any HTTP: `async with Server(config) as server`.
+
+    `config`: a path to YAML, a mapping of the same shape, a checked `Config`, or a list of model sources. Raises
+    ConfigError or PluginError at once if it is wrong. All methods are for the event loop on which it was started.
+    """
+
+    def __init__(self, config: Source, *, registry: Registry | None = None, clock: Clock | None = None) -> None:
+        self.registry = registry if registry is not None else Registry.installed()
+        self.config = config if isinstance(config, Config) else load(config, self.registry)
+        self.clock: Clock = clock if clock is not None else MonotonicClock()
+        self.models: dict[str, Model] = {}
+        self.observers = Observers(
+            [
+                (name, self.registry.get("observer", name)(options, self))
+                for name, options in self.config.observers.items()
+            ]
+        )
+        self.clients = Clients(self.clock)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loading: asyncio.Task[None] | None = None
+        self._heart: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    async def __aenter__(self) -> Self:
+        """Start, and wait until every model is ready; raises LoadError if one fails."""
+        await self.start()
+        try:
+            await self.loaded()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Begin to load the models, and return: `loaded` waits for them. A server starts once."""
+        if self._loop is not None:
+            raise ConfigError("this Server was started before: make a new one")
+        self._loop = asyncio.get_running_loop()
+        for name, config in self.config.models.items():
+            version = Version(name, config, self.registry, self.observers, self.clock, self._post)
+            self.models[name] = Model(name, {version.name: version}, version.name)
+        self._loading = asyncio.create_task(self._load())
+        self._heart = asyncio.create_task(self._beat())
+
+    async def loaded(self) -> None:
+        """Wait until every model is ready; raises LoadError with the first one's reason if any failed."""
+        if self._loading is None:
+            raise Unavailable("the server was not started")
+        await asyncio.shield(self._loading)
+        failure = first_failure(self.versions)
+        if failure is not None:
+            raise failure
+
+    async def stop(self) -> None:
+        """Refuse new requests, answer the accepted ones within `server.drain_timeout_s`, free everything. Idempotent."""
+        if self._stopping or self._loop is None:
+            return
+        self._stopping = True
+        if self._loading is not None and not self._loading.done():
+            self._loading.cancel()
+            await asyncio.gather(self._loading, return_exceptions=True)
+        await asyncio.gather(*(version.unload(self.config.server.drain_timeout_s) for version in self.versions))
+        if self._heart is not None:
+            self._heart.cancel()
+            await asyncio.gather(self._heart, return_exceptions=True)
+
+    @property
+    def versions(self) -> list[Version]:
+        """All versions of all models."""
+        return [version for model in self.models.values() for version in model.versions.values()]
+
+    @property
+    def started(self) -> bool:
+        """Whether it runs: started, and not stopping."""
+        return self._loop is not None and not self._stopping
+
+    @property
+    def ready(self) -> bool:
+        """Whether it runs and every model is ready."""
+        return self.started and all(model.ready for model in self.models.values())
+
+    def model(self, name: str) -> Model:
+        """The model by its name; raises NotFound."""
+        model = self.models.get(name)
+        if model is None:
+            self.observers.refused("", "not_found")
+            raise NotFound(f"Request for unknown model: '{public(name)}' is not found")
+        return model
+
+    def submit(self, request: Request) -> Work:
+        """Accept `request` and return its work, whose `future` gives the Response or raises what became of it.
+
+        Raises NotFound, InvalidRequest, Overloaded or Unavailable, and then it was not accepted. Costs no device time
+        and never blocks.
+        """
+        if self._stopping or self._loop is None:
+            raise Unavailable("the server is stopping" if self._stopping else NOT_STARTED)
+        return self.model(request.model).version(request.version).submit(request)
+
+    def cancel(self, work: Work) -> None:
+        """Withdraw work that was submitted: nobody waits for it any more."""
+        work.replica.cancel(work)
+
+    async def infer(
+        self,
+        model: str,
+        inputs: Mapping[str, Any],
+        *,
+        version: str = "",
+        outputs: Sequence[str] = (),
+        id: str = "",
+        priority: int = 0,
+        timeout: float | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        tenant: str = "",
+    ) -> Response:
+        """One request, from arrays (or what NumPy makes arrays of, in the signature's datatype) to arrays.
+
+        `timeout` in seconds. Cancelling the awaiting task withdraws the request. Raises as `submit`, and Expired,
+        ExecutionFailed or Unavailable for what became of it.
+        """
+        signature = self.model(model).version(version).signature
+        arrays = {name: _array(name, value, signature.by_name.get(name)) for name, value in inputs.items()}
+        work = self.submit(
+            Request(model, arrays, version, id, tuple(outputs), dict(parameters or {}), priority, timeout, tenant)
+        )
+        try:
+            response: Response = await work.future
+            return response
+        except asyncio.CancelledError:
+            self.cancel(work)
+            raise
+
+    def _post(self, call: Callable[[], None]) -> None:
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(call)
+        except RuntimeError:  # the loop is closed: whoever ran it did not stop the server, and nobody waits any more
+            log.warning("an answer came after the event loop was closed")
+
+    async def _load(self) -> None:
+        await asyncio.gather(*(version.load() for version in self.versions))
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(_HEARTBEAT)
+            for version in self.versions:
+                for replica in version.replicas:
+                    _ = replica.alive  # a look is enough: a worker that hangs is given up there
+            self.clients.look()
+
+
+NOT_STARTED = (
+    "the server was not started: run its lifespan (an app that mounts it passes `lifespan=app.lifespan`, or enters it)"
+)
+
+
+def _array(name: str, value: Any, spec: Any) -> Array:
+    if isinstance(value, np.ndarray) and spec is not None and value.dtype == spec.datatype.numpy:
+        return value
+    try:
+        array = np.asarray(value)
+        if array.dtype.name == "bfloat16":
+            return array.view(np.uint16)
+        if spec is None:
+            return array
+        if spec.datatype is Datatype.BYTES:
+            return _bytes(array)
+        if isinstance(value, np.ndarray):
+            return array  # an array of another datatype is a mistake, which the check names
+        return np.asarray(value, dtype=spec.datatype.numpy)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidRequest(f"input '{name}' is not a tensor: {error}") from error
+
+
+def _bytes(array: Array) -> Array:
+    out = np.empty(array.shape, dtype=object)
+    flat = [item if isinstance(item, bytes) else str(item).encode() for item in array.ravel().tolist()]
+    out.reshape(-1)[:] = flat
+    return out
+
+
+__all__ = ["NOT_STARTED", "LoadError", "Server", "Source"]

@@ -1,0 +1,10 @@
+"""What endpoints share: reading a body within limits, exchanging a request for a response, sending it.
+
+`body` reads, `exchange` submits and waits, `respond` sends; `protocol` and `serving` run the app under uvicorn.
+"""
+
+from jackfield.web.body import ClientGone, header, read_body
+from jackfield.web.exchange import exchange
+from jackfield.web.respond import send_bytes, send_json
+
+__all__ = ["ClientGone", "exchange", "header", "read_body", "send_bytes", "send_json"]

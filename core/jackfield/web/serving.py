@@ -1,0 +1,65 @@
+"""Running the app alone, under uvicorn."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import structlog
+import uvicorn
+
+from jackfield.asgi import App
+from jackfield.errors import LoadError
+from jackfield.web.protocol import BoundedProtocol
+
+log = structlog.get_logger("jackfield.serving")
+
+
+async def serve(app: App) -> None:
+    """Serve until SIGTERM or SIGINT, then drain. Listens while models load, so that health can be asked.
+
+    Raises LoadError if a model fails to load and the configuration says to exit then.
+    """
+    server = app.server
+    settings = server.config.server
+    began = time.monotonic()
+    protocol = type("Protocol", (BoundedProtocol,), {"limits": settings.limits})
+    runner = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            http=protocol,
+            lifespan="on",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=int(settings.limits.keep_alive_timeout_s),
+            timeout_graceful_shutdown=int(settings.drain_timeout_s) + 1,
+            limit_concurrency=settings.limits.max_connections,
+            ws="none",
+        )
+    )
+    watch = asyncio.create_task(_announce(app, runner, began))
+    await runner.serve()
+    watch.cancel()
+    outcome = (await asyncio.gather(watch, return_exceptions=True))[0]
+    if isinstance(outcome, LoadError):
+        raise outcome
+
+
+async def _announce(app: App, runner: uvicorn.Server, began: float) -> None:
+    while not runner.started:
+        await asyncio.sleep(0.005)
+    host, port = runner.servers[0].sockets[0].getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    log.info("listening", url=f"http://{shown}:{port}")
+    try:
+        await app.server.loaded()
+    except LoadError:
+        if app.server.config.server.exit_on_load_error:
+            runner.should_exit = True
+            raise
+        return
+    log.info("ready", url=f"http://{shown}:{port}", seconds=round(time.monotonic() - began, 2))

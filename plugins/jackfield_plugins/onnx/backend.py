@@ -1,0 +1,140 @@
+"""Backend `onnxruntime`: makes a session on the device that was asked for, or says why not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from jackfield import Artifact, Backend, Capabilities, Device, Executor, Options
+from jackfield.errors import LoadError
+from jackfield_plugins.onnx.devices import CUDA, devices
+from jackfield_plugins.onnx.executor import OnnxExecutor
+from jackfield_plugins.onnx.signature import describe
+
+_CPU = "CPUExecutionProvider"
+_ON_CUDA = (CUDA, "TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider")
+
+
+class OnnxRuntimeOptions(Options):
+    """Options of the backend `onnxruntime`."""
+
+    threads: int | None = Field(None, ge=1)
+    """Threads that share the work of one operator; None: one for each physical core of the machine."""
+    inter_op_threads: int | None = Field(None, ge=1)
+    """Threads that run independent operators side by side; None: they run one after the other."""
+    graph_optimization: Literal["disabled", "basic", "extended", "all"] = "all"
+    """How far the graph is rewritten when the model is loaded."""
+    providers: list[str] | None = None
+    """Execution providers, best first; None: the one that belongs to the device."""
+    provider_options: dict[str, dict[str, str]] = {}
+    """Options for each of the providers, by the provider's name."""
+    spinning: bool = True
+    """Whether waiting threads spin: quicker steps, at the price of cores that are busy for a moment after each."""
+    session_config: dict[str, str] = {}
+    """Further entries of the session's configuration, as ONNX Runtime names them."""
+
+
+class OnnxRuntimeBackend(Backend):
+    """Runs artifacts of kind `onnx` on the CPU, on CUDA devices, or by any provider that this ONNX Runtime has.
+
+    A provider that does not come up is a LoadError. That single operators of a graph run on the CPU because their
+    provider lacks them is ONNX Runtime's rule and is allowed; set `session.disable_cpu_ep_fallback` to `"1"` in
+    `session_config` to forbid it.
+    """
+
+    options = OnnxRuntimeOptions
+    settings: OnnxRuntimeOptions
+    requires = ("onnxruntime",)
+    extra = "cpu"
+    accepts = frozenset({"onnx"})
+
+    @classmethod
+    def devices(cls) -> Sequence[Device]:
+        """CUDA devices whose provider was tried and works, then the processor. Never raises."""
+        return devices()
+
+    def open(self, artifact: Artifact, device: Device) -> Executor:
+        """Make a session for the file; raises LoadError with one sentence and no paths but the configured source."""
+        import onnxruntime
+
+        providers = self._providers(device, onnxruntime.get_available_providers())
+        path: Path = artifact.content
+        try:
+            session = onnxruntime.InferenceSession(
+                path, self._session_options(onnxruntime), providers=providers, enable_fallback=False
+            )
+        except Exception as error:
+            raise LoadError(
+                f"onnxruntime cannot open '{artifact.source}' on '{device.name}': {_reason(error, path)}"
+            ) from error
+        got = session.get_providers()
+        if any(name not in got for name, _ in providers):
+            asked = ", ".join(name for name, _ in providers)
+            raise LoadError(
+                f"'{artifact.source}' was to run on '{device.name}' with {asked}, and onnxruntime fell back to "
+                f"{', '.join(got)}: check the driver and the libraries that the provider needs"
+            )
+        session.disable_fallback()
+        signature = artifact.signature or describe(session, artifact.metadata.get("unranked", ()))
+        return OnnxExecutor(session, signature, Capabilities())
+
+    def _providers(self, device: Device, available: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
+        names = self.settings.providers
+        if names is None:
+            by_kind = {"cpu": [_CPU], "cuda": [CUDA]}
+            if device.kind not in by_kind:
+                raise LoadError(
+                    f"onnxruntime has no default provider for device '{device.name}': name one in 'providers'"
+                )
+            names = by_kind[device.kind]
+        if not names:
+            raise LoadError(f"'providers' is empty: name at least one of {', '.join(available)}")
+        for name in names:
+            if name not in available:
+                raise LoadError(f"onnxruntime has no provider '{name}' here; it has {', '.join(available)}")
+        for name in self.settings.provider_options:
+            if name not in names:
+                raise LoadError(
+                    f"'provider_options' names '{name}', which is not among the providers {', '.join(names)}"
+                )
+        if any(name in _ON_CUDA for name in names) != (device.kind == "cuda"):
+            raise LoadError(f"device '{device.name}' does not go with the providers {', '.join(names)}")
+        index = device.name.partition(":")[2] or "0"
+        chosen: list[tuple[str, dict[str, str]]] = []
+        for name in names:
+            own = {"device_id": index} if name in _ON_CUDA else {}
+            chosen.append((name, own | self.settings.provider_options.get(name, {})))
+        return chosen
+
+    def _session_options(self, onnxruntime: Any) -> Any:
+        settings = self.settings
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # errors reach us as exceptions; the runtime would print them as well
+        options.intra_op_num_threads = settings.threads or 0
+        if settings.inter_op_threads is not None:
+            options.execution_mode = onnxruntime.ExecutionMode.ORT_PARALLEL
+            options.inter_op_num_threads = settings.inter_op_threads
+        level = "ORT_DISABLE_ALL" if settings.graph_optimization == "disabled" else None
+        level = level or f"ORT_ENABLE_{settings.graph_optimization.upper()}"
+        options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
+        spin = "1" if settings.spinning else "0"
+        config = {"session.intra_op.allow_spinning": spin, "session.inter_op.allow_spinning": spin}
+        for key, value in (config | settings.session_config).items():
+            options.add_session_config_entry(key, value)
+        return options
+
+
+def _reason(error: Exception, path: Path) -> str:
+    """The runtime's first line, without its prefix and without paths of this machine."""
+    text = (str(error).splitlines() or [type(error).__name__])[0]
+    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
+    text = re.sub(r"^Load model from .* failed:", "", text)
+    text = re.sub(r"/onnxruntime_src/\S+ ", "", text)
+    for folder in (path.parent.resolve(), path.parent):
+        if folder.name:
+            text = text.replace(f"{folder}/", "").replace(str(folder), folder.name)
+    return text.strip()

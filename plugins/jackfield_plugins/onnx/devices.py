@@ -1,0 +1,82 @@
+"""Which devices ONNX Runtime can use here: what a provider says of itself is not enough, so it is tried."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from jackfield import Device
+
+CUDA = "CUDAExecutionProvider"
+
+# The smallest model: y = Identity(x), float32 [1], opset 13, IR version 7.
+_IDENTITY = bytes.fromhex(
+    "08073a300a100a01781201792208"
+    "4964656e74697479120167" + "5a0d0a017812080a06080112020a00" + "620d0a017912080a06080112020a00"
+)
+
+
+def devices() -> list[Device]:
+    """The CUDA devices that really work, best first, then the processor. Imports ONNX Runtime; empty without it."""
+    try:
+        import onnxruntime
+    except Exception:
+        return []
+    found: list[Device] = []
+    # The driver is asked first: a provider that is loaded without one may take the process down.
+    if CUDA in onnxruntime.get_available_providers():
+        gpus = _driver_devices()
+        if gpus and _works(onnxruntime, CUDA):
+            found.extend(gpus)
+    return [*found, Device("cpu", "cpu", processor(), *_memory())]
+
+
+def processor() -> str:
+    """The processor's own name for itself."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _memory() -> tuple[int | None, int | None]:
+    try:
+        page = os.sysconf("SC_PAGE_SIZE")
+        return page * os.sysconf("SC_PHYS_PAGES"), page * os.sysconf("SC_AVPHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return None, None
+
+
+def _driver_devices() -> list[Device]:
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return []
+    count = ctypes.c_int()
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return []
+    return [_driver_device(driver, index) for index in range(count.value)]
+
+
+def _driver_device(driver: ctypes.CDLL, index: int) -> Device:
+    handle, total, name = ctypes.c_int(), ctypes.c_size_t(), ctypes.create_string_buffer(256)
+    driver.cuDeviceGet(ctypes.byref(handle), index)
+    driver.cuDeviceGetName(name, len(name), handle)
+    known = driver.cuDeviceTotalMem_v2(ctypes.byref(total), handle) == 0
+    return Device(f"cuda:{index}", "cuda", name.value.decode(errors="replace"), total.value if known else None)
+
+
+def _works(onnxruntime: Any, provider: str) -> bool:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(_IDENTITY, options, providers=[provider], enable_fallback=False)
+    except Exception:
+        return False
+    return provider in session.get_providers()
