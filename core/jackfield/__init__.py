@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Artifact,
         Backend,
         BatchingPolicy,
+        Candidate,
         Capacity,
         Endpoint,
         Executor,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         TensorExecutor,
         Waiting,
     )
+    from jackfield.lifecycle.version import Version
     from jackfield.options import Options
     from jackfield.server import Server
     from jackfield.shape import Shape
@@ -42,46 +44,65 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOME = {
-    "jackfield.asgi": ("App", "create_app"),
-    "jackfield.clock": ("Clock",),
-    "jackfield.config": ("Config", "ModelConfig"),
-    "jackfield.interfaces": (
-        "Artifact",
-        "Backend",
-        "BatchingPolicy",
-        "Capacity",
-        "Endpoint",
-        "Executor",
-        "Loader",
-        "Observer",
-        "Placement",
-        "Replica",
-        "ReplicaSpec",
-        "Route",
-        "Router",
-        "Scheduler",
-        "Settled",
-        "TensorExecutor",
-        "Waiting",
-    ),
-    "jackfield.options": ("Options",),
-    "jackfield.server": ("Server",),
-    "jackfield.shape": ("Shape",),
-    "jackfield.types": ("Array", "Capabilities", "Datatype", "Device", "Signature", "TensorSpec"),
-    "jackfield.work": ("Outcome", "Request", "Response", "State", "Step", "StepReport", "Wait", "Work"),
-}
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+__all__ = [
+    "API_VERSION",
+    "App",
+    "Array",
+    "Artifact",
+    "Backend",
+    "BatchingPolicy",
+    "Candidate",
+    "Capabilities",
+    "Capacity",
+    "Clock",
+    "Config",
+    "Datatype",
+    "Device",
+    "Endpoint",
+    "Executor",
+    "Loader",
+    "ModelConfig",
+    "Observer",
+    "Options",
+    "Outcome",
+    "Placement",
+    "Replica",
+    "ReplicaSpec",
+    "Request",
+    "Response",
+    "Route",
+    "Router",
+    "Scheduler",
+    "Server",
+    "Settled",
+    "Shape",
+    "Signature",
+    "State",
+    "Step",
+    "StepReport",
+    "TensorExecutor",
+    "TensorSpec",
+    "Version",
+    "Wait",
+    "Waiting",
+    "Work",
+    "create_app",
+    "hookimpl",
+]
 
-__all__ = ["API_VERSION", "hookimpl", *_MODULE_OF]  # noqa: PLE0604  (the table above is the list)
+_HOMES = ("types", "work", "clock", "shape", "options", "interfaces", "config", "lifecycle.version", "server", "asgi")
+"""Where the names live, from the ground up: a name is taken from the first module that has it."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'jackfield' has no attribute '{name}'")
-    value = getattr(importlib.import_module(_MODULE_OF[name]), name)
-    globals()[name] = value
-    return value
+    if name in __all__:
+        for home in _HOMES:
+            module = importlib.import_module(f"jackfield.{home}")
+            if hasattr(module, name):
+                value = getattr(module, name)
+                globals()[name] = value
+                return value
+    raise AttributeError(f"module 'jackfield' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:

@@ -60,4 +60,4 @@ class ConfigError(JackfieldError):
 
 
 class PluginError(JackfieldError):
-    """A plugin cannot be used. One sentence that names plugin and distribution; the command line exits with status 2."""
+    """A plugin cannot be used. One sentence that names plugin and distribution; the command line exits with 2."""

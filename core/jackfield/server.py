@@ -87,7 +87,7 @@ class Server:
             raise failure
 
     async def stop(self) -> None:
-        """Refuse new requests, answer the accepted ones within `server.drain_timeout_s`, free everything. Idempotent."""
+        """Refuse new requests, answer the accepted ones within `server.drain_timeout_s`, free everything."""
         if self._stopping or self._loop is None:
             return
         self._stopping = True

@@ -15,47 +15,59 @@ def measure(signature: Signature, model: str, inputs: Mapping[str, Array]) -> Me
 
     Raises InvalidRequest naming model, input, what was given and what would be right. Thread-safe, no copies.
     """
-    by_name = signature.by_name
-    if len(inputs) != len(by_name) or inputs.keys() != by_name.keys():
+    if inputs.keys() != signature.by_name.keys():
         _check_names(signature, model, inputs)
-    rows = -1
+    rows: int | None = None
     size = 0
     key: list[Hashable] = []
-    named: dict[str, int] | None = None
-    for name, array in inputs.items():
-        spec = by_name[name]
-        shape = array.shape
-        expected = spec.shape
-        if array.dtype != spec.datatype.numpy:
-            raise InvalidRequest(
-                f"input '{name}' of model '{model}': expected datatype {spec.datatype}, got {Datatype.of(array.dtype)}"
-            )
-        if expected is not None:
-            if len(shape) != len(expected):
-                raise _unexpected_shape(model, spec, shape)
-            for given, wanted in zip(shape, expected, strict=True):
-                if wanted != -1 and given != wanted:
-                    raise _unexpected_shape(model, spec, shape)
-        axis = spec.batch_axis
+    for spec in signature.inputs:
+        array = inputs.get(spec.name)
+        if array is None:  # optional: those that lack it cannot share a step with those that have it
+            key.append(None)
+            continue
+        _check(model, spec, array)
+        axis, shape = spec.batch_axis, array.shape
         if axis is None:
             key.append(_value_key(array))
         else:
-            if len(shape) <= axis:
-                raise _unexpected_shape(model, spec, shape)
-            count = shape[axis]
-            if rows == -1:
-                rows = count
-            elif rows != count:
+            if rows is None:
+                rows = shape[axis]
+            elif rows != shape[axis]:
                 raise InvalidRequest(
-                    f"inputs of model '{model}' must have the same number of rows: '{name}' has {count}, another has {rows}"
+                    f"inputs of model '{model}' must have the same number of rows: '{spec.name}' has {shape[axis]}, "
+                    f"another has {rows}"
                 )
             key.append(shape[1:] if axis == 0 else shape[:axis] + shape[axis + 1 :])
-        if spec.axes:
-            named = _check_axes(model, spec, shape, named)
         size += array.nbytes if spec.datatype is not Datatype.BYTES else array.size * _BYTES_ELEMENT
-    if len(inputs) != len(by_name):  # optional inputs: those that lack one cannot share a step with those that have it
-        key.append(tuple(inputs))
-    return Measure(max(rows, 0) if rows != -1 else 1, size, tuple(key))
+    if signature.named_axes:
+        _check_axes(model, signature, inputs)
+    return Measure(1 if rows is None else rows, size, tuple(key))
+
+
+def _check(model: str, spec: TensorSpec, array: Array) -> None:
+    shape, expected = array.shape, spec.shape
+    if array.dtype != spec.datatype.numpy:
+        raise InvalidRequest(
+            f"input '{spec.name}' of model '{model}': expected datatype {spec.datatype}, got {_datatype(array)}"
+        )
+    if expected is not None:
+        if len(shape) != len(expected):
+            raise _unexpected_shape(model, spec, shape)
+        for given, wanted in zip(shape, expected, strict=True):
+            if wanted != -1 and given != wanted:
+                raise _unexpected_shape(model, spec, shape)
+    elif spec.batch_axis is not None and len(shape) <= spec.batch_axis:
+        raise InvalidRequest(
+            f"unexpected shape for input '{spec.name}' for model '{model}'. Expected more than {spec.batch_axis} axes, "
+            f"got {list(shape)}"
+        )
+
+
+def _datatype(array: Array) -> str:
+    try:
+        return Datatype.of(array.dtype)
+    except ValueError:
+        return f"an array of {array.dtype}"
 
 
 def _value_key(array: Array) -> Hashable:
@@ -64,28 +76,33 @@ def _value_key(array: Array) -> Hashable:
     return (array.shape, array.tobytes())
 
 
-def _check_axes(model: str, spec: TensorSpec, shape: tuple[int, ...], named: dict[str, int] | None) -> dict[str, int]:
-    if named is None:
-        named = {}
-    for axis, length in zip(spec.axes, shape, strict=False):
-        if axis and named.setdefault(axis, length) != length:
-            raise InvalidRequest(
-                f"unexpected shape for input '{spec.name}' for model '{model}': axis '{axis}' has length {length} here "
-                f"and {named[axis]} in another input"
-            )
-    return named
+def _check_axes(model: str, signature: Signature, inputs: Mapping[str, Array]) -> None:
+    named: dict[str, int] = {}
+    for spec in signature.inputs:
+        array = inputs.get(spec.name)
+        if array is None:
+            continue
+        for axis, length in zip(spec.axes, array.shape, strict=False):
+            if axis and named.setdefault(axis, length) != length:
+                raise InvalidRequest(
+                    f"unexpected shape for input '{spec.name}' for model '{model}': axis '{axis}' has length {length} "
+                    f"here and {named[axis]} in another input"
+                )
 
 
 def _check_names(signature: Signature, model: str, inputs: Mapping[str, Array]) -> None:
     for name in inputs:
         if name not in signature.by_name:
             expected = ", ".join(f"'{n}'" for n in signature.by_name)
-            raise InvalidRequest(f"unexpected inference input '{_short(name)}' for model '{model}': it takes {expected}")
+            raise InvalidRequest(
+                f"unexpected inference input '{_short(name)}' for model '{model}': it takes {expected}"
+            )
     missing = [spec.name for spec in signature.inputs if not spec.optional and spec.name not in inputs]
     if missing:
         names = ", ".join(f"'{n}'" for n in missing)
         raise InvalidRequest(
-            f"expected {len(signature.by_name)} inputs but got {len(inputs)} inputs for model '{model}': {names} missing"
+            f"expected {len(signature.by_name)} inputs but got {len(inputs)} inputs for model '{model}': "
+            f"{names} missing"
         )
 
 

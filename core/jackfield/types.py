@@ -104,11 +104,14 @@ class Signature:
     by_name: Mapping[str, TensorSpec] = field(init=False, compare=False, repr=False)
     required: frozenset[str] = field(init=False, compare=False, repr=False)
     output_names: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    named_axes: bool = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {spec.name: spec for spec in self.inputs})
         object.__setattr__(self, "required", frozenset(s.name for s in self.inputs if not s.optional))
         object.__setattr__(self, "output_names", tuple(spec.name for spec in self.outputs))
+        names = [axis for spec in self.inputs for axis in spec.axes if axis]
+        object.__setattr__(self, "named_axes", len(set(names)) < len(names))
 
     @property
     def batched(self) -> bool:

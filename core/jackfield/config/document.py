@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
@@ -12,6 +12,7 @@ Path = tuple[str | int, ...]
 """Where something stands in the configuration: keys and positions, from the top."""
 
 _LONGEST = 60
+_NOTHING = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +37,23 @@ class Problem:
 class Document:
     """What was read. `secrets` holds, by path, what environment variables had put in: never to be shown."""
 
-    data: dict[str, Any]
+    data: Any
     origins: dict[Path, Origin]
     problems: list[Problem] = field(default_factory=list)
-    secrets: dict[Path, str] = field(default_factory=dict)
+    secrets: dict[Path, tuple[str, ...]] = field(default_factory=dict)
 
     def origin(self, path: Path) -> Origin:
         """Of the value at `path`, or of the nearest section around it. The one at the top is always there."""
-        while path not in self.origins:
-            path = path[:-1]
-        return self.origins[path]
+        return self.origins[self._nearest(path)]
+
+    def has(self, path: Path) -> bool:
+        """Whether anything stands at `path`, be it null."""
+        return self._look_up(path) is not _NOTHING
 
     def value(self, path: Path) -> Any:
         """The value at `path`; None if there is none."""
-        value: Any = self.data
-        for part in path:
-            inside = (
-                part in value if isinstance(value, Mapping) else part in range(len(value)) if _listed(value) else False
-            )
-            if not inside:
-                return None
-            value = value[part]
-        return value
+        value = self._look_up(path)
+        return None if value is _NOTHING else value
 
     def given(self, path: Path) -> str:
         """The value at `path` as an error may show it: shortened, and as it was written if it has an environment
@@ -67,11 +63,30 @@ class Document:
             return shortened(origin.raw)
         return shown(self.value(path))
 
-    def line(self, problem: Problem) -> str:
-        """One line that tells a problem."""
-        where = self.origin(problem.path).where
-        parts = [where, dotted(problem.path), problem.text]
+    def _look_up(self, path: Path) -> Any:
+        value: Any = self.data
+        for part in path:
+            inside = (
+                part in value if isinstance(value, Mapping) else part in range(len(value)) if _listed(value) else False
+            )
+            if not inside:
+                return _NOTHING
+            value = value[part]
+        return value
+
+    def lines(self, problems: Iterable[Problem]) -> list[str]:
+        """One line for each problem, in the order in which the configuration has their places."""
+        order = {path: number for number, path in enumerate(self.origins)}
+        return [self._line(one) for one in sorted(problems, key=lambda one: order[self._nearest(one.path)])]
+
+    def _line(self, problem: Problem) -> str:
+        parts = [self.origin(problem.path).where, dotted(problem.path), problem.text]
         return ": ".join(part for part in parts if part)
+
+    def _nearest(self, path: Path) -> Path:
+        while path not in self.origins:
+            path = path[:-1]
+        return path
 
 
 def dotted(path: Path) -> str:

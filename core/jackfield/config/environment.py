@@ -14,27 +14,26 @@ class BadReference(Exception):
     """A reference that cannot be resolved; the text says why and never holds a variable's value."""
 
 
-def substitute(text: str, environ: Mapping[str, str]) -> tuple[str, bool]:
-    """`text` with the variables put in, and whether there were any. `$$` is a dollar sign; a dollar sign before
+def substitute(text: str, environ: Mapping[str, str]) -> tuple[str, list[str]]:
+    """`text` with the variables put in, and the values of these. `$$` is a dollar sign; a dollar sign before
     anything but `$` and `{` stands for itself. A default counts where the variable is not set, or empty."""
-    found = False
+    values: list[str] = []
 
     def put_in(match: re.Match[str]) -> str:
-        nonlocal found
         if match["dollar"]:
             return "$"
         if match["bad"]:
             raise BadReference(
                 "'${' begins no environment variable here: write ${NAME} or ${NAME:-default}, or $$ for a dollar sign"
             )
-        found = True
         value = environ.get(match["name"])
         if match["default"] is not None:
-            return value or match["default"]
+            value = value or match["default"]
         if value is None:
             raise BadReference(
                 f"environment variable '{match['name']}' is not set; set it, or write ${{{match['name']}:-default}}"
             )
+        values.append(value)
         return value
 
-    return _REFERENCE.sub(put_in, text), found
+    return _REFERENCE.sub(put_in, text), values

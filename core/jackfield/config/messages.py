@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from jackfield.config.document import Document, Path, Problem
+from jackfield.config.document import Document, Path, Problem, shortened
 from jackfield.config.sections import HIDDEN
 from jackfield.config.suggest import nearest, noun, suggestion
 
@@ -50,8 +50,6 @@ _EXPECTED = {
     "multiple_of": "a multiple of {multiple_of}",
     "string_too_short": "at least {min_length} characters",
     "string_too_long": "at most {max_length} characters",
-    "too_short": "at least {min_length} entries",
-    "too_long": "at most {max_length} entries",
 }
 _WRONG_KIND = re.compile(r".*_(?:type|parsing|required)|int_from_float|literal_error|enum|string_sub_type")
 _PYTHON_WORDS = {"None": "null", "True": "true", "False": "false"}
@@ -89,19 +87,22 @@ def problems(errors: Iterable[ErrorDetails], document: Document, keys: Keys) -> 
 
 
 def _joined(findings: list[_Finding], document: Document) -> str:
-    expected = list(dict.fromkeys(finding.expected for finding in findings if finding.expected))
-    if not expected:
+    if not findings[0].expected:
         return findings[0].text
     path = findings[0].path
-    choices = re.findall(r"'([^']*)'", " ".join(expected))
+    # Each is a list already: "'auto' or false" and "an integer" make "'auto', false or an integer".
+    items = [item for finding in findings for item in re.split(r", (?=')| or ", finding.expected)]
+    *most, last = dict.fromkeys(items)
+    expected = f"{', '.join(most)} or {last}" if most else last
     value = document.value(path)
+    choices = re.findall(r"'([^']*)'", expected)
     hint = nearest(value, choices) if isinstance(value, str) and path not in document.secrets else ""
-    return f"got {document.given(path)}, expected {' or '.join(expected)}{hint}"
+    return f"got {document.given(path)}, expected {expected}{hint}"
 
 
 def _finding(error: ErrorDetails, document: Document, keys: Keys) -> _Finding:
     kind, context = error["type"], error.get("ctx", {})
-    path = _path(error["loc"], document, kind)
+    path = _path(error["loc"], document, keys)
     if kind == "extra_forbidden":
         return _Finding(path, kind, _unknown(path, keys))
     if kind == "missing":
@@ -120,7 +121,11 @@ def _finding(error: ErrorDetails, document: Document, keys: Keys) -> _Finding:
     if kind == "string_too_short" and context["min_length"] == 1:
         return _Finding(path, kind, "", "text that is not empty")
     if kind in _EXPECTED:
-        return _Finding(path, kind, "", _EXPECTED[kind].format_map(context))
+        limits = {key: f"{limit:g}" if isinstance(limit, float) else limit for key, limit in context.items()}
+        return _Finding(path, kind, "", _EXPECTED[kind].format_map(limits))
+    if kind in ("too_short", "too_long"):
+        limit = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
+        return _Finding(path, kind, f"got {context['actual_length']} entries, expected {limit}")
     return _other(path, kind, error["msg"], document)
 
 
@@ -128,11 +133,12 @@ def _other(path: Path, kind: str, message: str, document: Document) -> _Finding:
     """An error of a kind that has no words of its own here: pydantic's sentence, or that of a plugin's own check."""
     if path in document.secrets:
         # The sentence may hold any part of the value, so nothing of it is shown.
-        return _Finding(path, kind, f"got {document.given(path)}, which is not right here ({kind.replace('_', ' ')})")
+        return _Finding(path, kind, f"got {document.given(path)}, which is refused (the reason might show the value)")
     text = _plain(message)
-    for secret, where in document.secrets.items():
-        if secret[: len(path)] == path and where:
-            text = re.sub(re.escape(where), lambda _, s=secret: document.given(s), text, flags=re.IGNORECASE)
+    for place, secrets in document.secrets.items():
+        if place[: len(path)] == path:
+            for secret in filter(None, secrets):
+                text = re.sub(re.escape(secret), document.given(place).replace("\\", r"\\"), text, flags=re.IGNORECASE)
     expected = re.match(r"(?:Input|Value|String|List|Dictionary|URL) should (?:be|have) (.*)", text)
     if expected:
         return _Finding(path, kind, "", expected[1])
@@ -150,26 +156,20 @@ def _plain(message: Any) -> str:
 def _unknown(path: Path, keys: Keys) -> str:
     known, name = list(keys(path[:-1])), str(path[-1])
     if len(path) == 2 and path[0] in _BY_NAME:
-        return f"there is no such {_BY_NAME[str(path[0])]}{suggestion(name, known)}"
+        return f"'{shortened(name)}' is not {noun(_BY_NAME[str(path[0])])}{suggestion(name, known)}"
     near = nearest(name, known)
     return f"unknown key{near}" if near else f"unknown key{'; known: ' + ', '.join(known) if known else ''}"
 
 
-def _path(loc: tuple[str | int, ...], document: Document, kind: str) -> Path:
+def _path(loc: tuple[str | int, ...], document: Document, keys: Keys) -> Path:
     """Where the error is in the configuration: without what pydantic calls the variants of a union.
 
-    A part that is no key there is a variant, unless it is what is missing, or nothing was given there at all.
+    A part is a variant if it neither stands there nor could. Below what was left out, everything is as pydantic says.
     """
     path: Path = ()
-    parts = [part for part in loc if not (isinstance(part, str) and part.startswith(HIDDEN))]
-    for number, part in enumerate(parts):
-        value = document.value(path)
-        last = number == len(parts) - 1
-        known = part in value if isinstance(value, Mapping) else isinstance(value, list) and isinstance(part, int)
-        if known or (last and (kind == "missing" or part == "[key]")) or _nothing(value, path, document):
+    for part in loc:
+        if isinstance(part, str) and part.startswith(HIDDEN):
+            continue
+        if document.has((*path, part)) or not document.has(path) or part == "[key]" or str(part) in keys(path):
             path = (*path, part)
     return path
-
-
-def _nothing(value: Any, path: Path, document: Document) -> bool:
-    return value is None and path not in document.origins

@@ -52,7 +52,12 @@ def read_file(file: FilePath, environ: Mapping[str, str]) -> Document:
     def origin(mark: yaml.Mark | None) -> str:
         return f"{file}:{mark.line + 1}" if mark is not None else str(file)
 
-    return parse(text, origin, base, environ)
+    document = parse(text, origin, base, environ)
+    if document.data is None:
+        document.data = {}
+    if not isinstance(document.data, dict):
+        raise ConfigError(f"{document.origins[()].where}: expected sections such as 'models:' and 'server:'")
+    return document
 
 
 def parse(text: str, where: Callable[[yaml.Mark | None], str], base: FilePath, environ: Mapping[str, str]) -> Document:
@@ -64,10 +69,7 @@ def parse(text: str, where: Callable[[yaml.Mark | None], str], base: FilePath, e
         if node is None:
             reader.document.origins[()] = Origin(where(None), base)
         else:
-            data = reader.read(node, (), node.start_mark)
-            if data is not None and not isinstance(data, dict):
-                raise ConfigError(f"{where(node.start_mark)}: expected sections such as 'models:' and 'server:'")
-            reader.document.data = data or {}
+            reader.document.data = reader.read(node, (), node.start_mark)
     except yaml.MarkedYAMLError as error:
         quote = "; within braces, '${NAME}' needs quotes" if "${" in _line(text, error.problem_mark) else ""
         raise ConfigError(
@@ -95,7 +97,7 @@ class _Reader:
         base: FilePath,
         environ: Mapping[str, str],
     ) -> None:
-        self.document = Document({}, {})
+        self.document = Document(None, {})
         self._loader, self._where, self._base, self._environ = loader, where, base, environ
         self._nodes = 0
 
@@ -161,14 +163,14 @@ class _Reader:
 
     def _text(self, text: str, path: Path) -> str:
         try:
-            value, found = substitute(text, self._environ)
+            value, values = substitute(text, self._environ)
         except BadReference as error:
             self.document.problems.append(Problem(path, str(error)))
             return text
-        if found:
+        if values:
             origin = self.document.origins[path]
             self.document.origins[path] = Origin(origin.where, origin.base, text)
-            self.document.secrets[path] = value
+            self.document.secrets[path] = (value, *values)
         return value
 
     def _problem(self, path: Path, text: str, mark: yaml.Mark) -> None:

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 LABEL = r"[A-Za-z0-9._-]+"
 _LABEL = re.compile(LABEL)
-_LONGEST_LABEL = 128
+LONGEST_LABEL = 128
 
 
 def problem(text: str, key: str = "") -> PydanticCustomError:
@@ -29,8 +29,8 @@ def _not_bool(value: Any) -> Any:
 def _label(value: str) -> str:
     if not _LABEL.fullmatch(value):
         raise problem("got {given}, expected letters, digits, '.', '_' and '-' only")
-    if len(value) > _LONGEST_LABEL:
-        raise problem(f"got {len(value)} characters, expected at most {_LONGEST_LABEL}")
+    if len(value) > LONGEST_LABEL:
+        raise problem(f"got {len(value)} characters, expected at most {LONGEST_LABEL}")
     if ".." in value or value == ".":
         raise problem("got {given}, which reads as a folder of a path: '.' alone and '..' are not allowed")
     return value
@@ -54,7 +54,7 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), NOT_BOOL]
 Label = Annotated[
     str,
     AfterValidator(_label),
-    WithJsonSchema({"type": "string", "pattern": f"^{LABEL}$", "maxLength": _LONGEST_LABEL}),
+    WithJsonSchema({"type": "string", "pattern": f"^{LABEL}$", "maxLength": LONGEST_LABEL}),
 ]
 """A name that can stand in a path of a URL."""
 Version = Annotated[

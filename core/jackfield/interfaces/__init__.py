@@ -8,7 +8,7 @@ from jackfield.interfaces.loader import Artifact, Loader
 from jackfield.interfaces.observer import Observer, Settled
 from jackfield.interfaces.placement import Placement, Replica, ReplicaSpec
 from jackfield.interfaces.plug import Plug
-from jackfield.interfaces.router import Router
+from jackfield.interfaces.router import Candidate, Router
 from jackfield.interfaces.scheduler import Scheduler
 from jackfield.interfaces.tensor import TensorExecutor
 
@@ -17,6 +17,7 @@ __all__ = [
     "Artifact",
     "Backend",
     "BatchingPolicy",
+    "Candidate",
     "Capacity",
     "Endpoint",
     "Executor",

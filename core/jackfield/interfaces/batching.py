@@ -64,7 +64,7 @@ class BatchingPolicy(Plug, ABC):
 
     def observe(self, step: Step, now: float) -> None:
         """Told after a step has ended, with its reports on the work; to learn from. The default does nothing."""
-        return None
+        return
 
     def sizes(self) -> Sequence[int]:
         """The numbers of rows that steps can have, or a sample that stands for them, for warm-up; ascending."""

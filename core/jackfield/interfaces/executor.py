@@ -39,4 +39,4 @@ class Executor(ABC):
 
     def close(self) -> None:
         """Give back the device's memory. Called once."""
-        return None
+        return

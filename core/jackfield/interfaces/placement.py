@@ -36,7 +36,7 @@ class Replica(Protocol):
         ...
 
     def cancel(self, work: Work) -> None:
-        """Drop `work` if it has not reached the device, and its result if it has. It is settled as cancelled at once."""
+        """Drop `work` if it has not reached the device, and its result if it has. It is settled at once."""
         ...
 
     def stop(self, timeout: float) -> None:
@@ -69,4 +69,6 @@ class Placement(Plug, ABC):
 
     @abstractmethod
     def start(self, spec: ReplicaSpec) -> Replica:
-        """Start a replica and return it warmed up and ready. Blocks; raises LoadError, and then nothing is left running."""
+        """Start a replica and return it warmed up and ready.
+
+        Blocks; raises LoadError, and then nothing is left running."""

@@ -76,7 +76,9 @@ class TensorExecutor(Executor):
                 len(shape) != len(expected)
                 or any(e not in (-1, s) for i, (s, e) in enumerate(zip(shape, expected, strict=True)) if i != axis)
             ):
-                raise ExecutionFailed(f"output '{spec.name}' has shape {list(shape)}, its signature says {list(expected)}")
+                raise ExecutionFailed(
+                    f"output '{spec.name}' has shape {list(shape)}, its signature says {list(expected)}"
+                )
             if axis is not None and (len(shape) <= axis or shape[axis] != rows):
                 got = shape[axis] if len(shape) > axis else 0
                 raise ExecutionFailed(f"output '{spec.name}' has {got} rows for a batch of {rows}")

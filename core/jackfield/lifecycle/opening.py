@@ -91,7 +91,9 @@ class Opener:
             cls: type[Backend] = self._registry.get("backend", section.name)
             if artifact.kind not in cls.accepts:
                 takes = ", ".join(sorted(cls.accepts)) or "nothing"
-                raise LoadError(f"backend '{section.name}' cannot run a model of kind '{artifact.kind}'; it takes {takes}")
+                raise LoadError(
+                    f"backend '{section.name}' cannot run a model of kind '{artifact.kind}'; it takes {takes}"
+                )
             return section.name, cls(section.options)
         fitting = [
             e

@@ -1,4 +1,4 @@
-"""Which axis of each tensor is the batch: taken from the artifact or the configuration, and checked by running two rows.
+"""Which axis of each tensor is the batch: taken from the artifact or the configuration, and checked with two rows.
 
 Two rows are run alone and together; if what comes out together is not what came out alone, rows cannot be joined.
 """

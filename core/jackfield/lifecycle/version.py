@@ -176,7 +176,9 @@ class Version:
         for name in request.outputs:
             if name not in known:
                 gives = ", ".join(f"'{n}'" for n in known)
-                raise InvalidRequest(f"unexpected inference output '{public(name)}' for model '{self.model}': it gives {gives}")
+                raise InvalidRequest(
+                    f"unexpected inference output '{public(name)}' for model '{self.model}': it gives {gives}"
+                )
 
     def _settled(self, work: Work, result: Result) -> None:
         self.statistics.settled(work)

@@ -34,7 +34,9 @@ async def read_body(scope: Scope, receive: Receive, limits: LimitsConfig) -> byt
     declared = header(scope, b"content-length")
     if declared is not None:
         if not declared.isdigit() or len(declared) > 19:
-            raise InvalidRequest(f"Content-Length must be a whole number of bytes, got '{declared[:40].decode('latin-1')}'")
+            raise InvalidRequest(
+                f"Content-Length must be a whole number of bytes, got '{declared[:40].decode('latin-1')}'"
+            )
         if int(declared) > limits.max_body_bytes:
             raise _too_large(int(declared), limits)
     message = await receive()

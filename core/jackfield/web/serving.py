@@ -50,7 +50,7 @@ async def serve(app: App) -> None:
 
 
 async def _announce(app: App, runner: uvicorn.Server, began: float) -> None:
-    while not runner.started:
+    while not runner.started:  # noqa: ASYNC110  (uvicorn has no event for it)
         await asyncio.sleep(0.005)
     host, port = runner.servers[0].sockets[0].getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host

@@ -1,0 +1,62 @@
+"""What a model's source is relative to, and what a model is called that has no name of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from jackfield.config.values import LONGEST_LABEL
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+-]+:")
+_OBJECT = re.compile(r"[A-Za-z_][\w.]*")
+_MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+
+
+def resolved(source: str, base: Path) -> str:
+    """`source` with its path, if it is one, made absolute from `base`.
+
+    `folder/model.onnx` is a path and `file.py:Class` begins with one; `package.module:Class` and `scheme:anything` are
+    not paths and stay as they are. What exists below `base` is a path whatever it looks like.
+    """
+    if (base / source).exists():
+        return _absolute(source, base)
+    if _SCHEME.match(source):
+        return source
+    head, _, tail = source.rpartition(":")
+    if head and _OBJECT.fullmatch(tail):
+        return source if _MODULE.fullmatch(head) and not head.endswith(".py") else f"{_absolute(head, base)}:{tail}"
+    return _absolute(source, base)
+
+
+def names(sources: Iterable[str]) -> dict[str, str]:
+    """Names for sources, each to its source: `dir/minilm.onnx` is `minilm`, `model.py:MyModel` is `mymodel`.
+
+    Signs that a name cannot have become `-`; a name that is taken already gets `-2`, `-3` and so on.
+    """
+    result: dict[str, str] = {}
+    for source in sources:
+        first = name = _name(source)
+        number = 1
+        while name in result:
+            number += 1
+            name = f"{first}-{number}"
+        result[name] = source
+    return result
+
+
+def _name(source: str) -> str:
+    head, _, tail = source.rpartition(":")
+    if head and _OBJECT.fullmatch(tail):
+        text = tail.rpartition(".")[2].lower()
+    else:
+        path = Path(source.rstrip("/"))
+        # A folder's name has no suffix: `model-v1.5` is not `model-v1`.
+        text = path.name if path.is_dir() or re.fullmatch(r"\.\d*", path.suffix) else path.stem
+        text = path.resolve().name if text in ("", "..") else text
+    text = re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9._-]+", "-", text)).strip(".-")
+    return text[: LONGEST_LABEL - 8] or "model"
+
+
+def _absolute(path: str, base: Path) -> str:
+    return str((base / Path(path).expanduser()).resolve())

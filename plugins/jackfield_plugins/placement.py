@@ -1,0 +1,23 @@
+"""Placement `thread`: the replica's engine loop runs in threads of the server's own process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from jackfield import Placement, Replica, ReplicaSpec, hookimpl
+
+jackfield_api = "1.0"
+
+
+class ThreadPlacement(Placement):
+    """Nothing to choose: the replica shares the process, and its numerical work runs without the GIL."""
+
+    def start(self, spec: ReplicaSpec) -> Replica:
+        """Build the replica right here."""
+        return spec.build()
+
+
+@hookimpl
+def jackfield_placements() -> Mapping[str, type[Placement]]:
+    """The placements of this plugin."""
+    return {"thread": ThreadPlacement}

@@ -1,0 +1,139 @@
+"""The metrics by name: Jackfield's own, and the aliases that dashboards for Triton expect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from jackfield import Version
+from jackfield_plugins.prometheus.histogram import Histogram
+
+if TYPE_CHECKING:
+    from jackfield import Server
+
+LABELS = ("model", "version")
+_STATES = ("loading", "warming", "ready", "draining", "unloaded", "failed")
+
+
+class _Series(Protocol):
+    latency: Histogram
+    queue: Histogram
+    batch: Histogram
+
+
+def families(server: Server, series: Mapping[tuple[str, str], _Series], unknown_models: int) -> Iterator[Metric]:
+    """Jackfield's own metrics."""
+    yield _gauge("jackfield_ready", "Whether every model is ready.", float(server.ready))
+    unknown = CounterMetricFamily("jackfield_unknown_model_requests", "Requests for models that do not exist.")
+    unknown.add_metric((), unknown_models)
+    yield unknown
+    yield from _requests(server)
+    yield _counter(server, "jackfield_rows", "Rows that were answered.", lambda v: v.statistics.rows)
+    yield _counter(server, "jackfield_steps", "Steps that ran on a device.", lambda v: v.statistics.steps)
+    yield _counter(server, "jackfield_failed_steps", "Steps that failed.", lambda v: v.statistics.failed_steps)
+    yield _counter(
+        server, "jackfield_padded_rows", "Rows that were run as padding.", lambda v: v.statistics.padded_rows
+    )
+    yield _version_gauge(server, "jackfield_outstanding_requests", "Accepted and not yet answered.", _outstanding)
+    yield _version_gauge(server, "jackfield_waiting_requests", "Requests that wait in queues.", lambda v: v.waiting)
+    for name, attribute, text in (
+        ("jackfield_request_seconds", "latency", "Time from acceptance to answer."),
+        ("jackfield_queue_seconds", "queue", "Time that answered requests waited."),
+        ("jackfield_step_rows", "batch", "Rows of a step."),
+    ):
+        histogram = HistogramMetricFamily(name, text, labels=LABELS)
+        for labels, own in series.items():
+            one: Histogram = getattr(own, attribute)
+            histogram.add_metric(labels, buckets=one.buckets(), sum_value=one.total)
+        yield histogram
+    states = GaugeMetricFamily(
+        "jackfield_model_state", "1 for the state that a version is in.", labels=(*LABELS, "state")
+    )
+    for version in server.versions:
+        for state in _STATES:
+            states.add_metric((version.model, version.name, state), float(version.state == state))
+    yield states
+
+
+def aliases(server: Server) -> Iterator[Metric]:
+    """Triton's names, with Triton's units."""
+    yield _counter(
+        server,
+        "nv_inference_request_success",
+        "Number of successful inference requests.",
+        lambda v: v.statistics.completed,
+    )
+    failed = CounterMetricFamily(
+        "nv_inference_request_failure", "Number of failed inference requests.", labels=(*LABELS, "reason")
+    )
+    for version in server.versions:
+        counts = version.statistics
+        refused = counts.refused.get("shed", 0) + counts.refused.get("unavailable", 0)
+        for reason, value in (
+            ("REJECTED", refused + counts.expired),
+            ("CANCELED", counts.cancelled),
+            ("BACKEND", counts.failed),
+            ("OTHER", counts.refused.get("invalid", 0)),
+        ):
+            failed.add_metric((version.model, version.name, reason), value)
+    yield failed
+    yield _counter(server, "nv_inference_count", "Number of rows inferred.", lambda v: v.statistics.rows)
+    yield _counter(server, "nv_inference_exec_count", "Number of steps run.", lambda v: v.statistics.steps)
+    yield _version_gauge(
+        server, "nv_inference_pending_request_count", "Instantaneous number of pending requests.", lambda v: v.waiting
+    )
+    for name, attribute, text in (
+        ("request", "success", "Cumulative time of successful requests"),
+        ("queue", "queue", "Cumulative time that requests waited"),
+        ("compute_input", "compute_input", "Cumulative time to join inputs"),
+        ("compute_infer", "compute_infer", "Cumulative time on the device"),
+        ("compute_output", "compute_output", "Cumulative time to part outputs"),
+    ):
+        yield _counter(
+            server,
+            f"nv_inference_{name}_duration_us",
+            f"{text}, in microseconds.",
+            lambda version, phase=attribute: getattr(version.statistics, phase).ns // 1000,  # type: ignore[misc]
+        )
+
+
+def _requests(server: Server) -> Iterator[Metric]:
+    accepted = CounterMetricFamily("jackfield_requests_accepted", "Requests that entered a queue.", labels=LABELS)
+    settled = CounterMetricFamily(
+        "jackfield_requests", "Accepted requests that are over, by their final state.", labels=(*LABELS, "state")
+    )
+    refused = CounterMetricFamily(
+        "jackfield_requests_refused", "Requests that were not accepted, by reason.", labels=(*LABELS, "reason")
+    )
+    for version in server.versions:
+        counts, labels = version.statistics, (version.model, version.name)
+        accepted.add_metric(labels, counts.accepted)
+        for state in ("completed", "failed", "cancelled", "expired"):
+            settled.add_metric((*labels, state), getattr(counts, state))
+        for reason in ("shed", "invalid", "unavailable"):
+            refused.add_metric((*labels, reason), counts.refused.get(reason, 0))
+    yield from (accepted, settled, refused)
+
+
+def _outstanding(version: Version) -> float:
+    return version.statistics.outstanding
+
+
+def _counter(server: Server, name: str, text: str, value: Callable[[Version], float]) -> Metric:
+    family = CounterMetricFamily(name, text, labels=LABELS)
+    for version in server.versions:
+        family.add_metric((version.model, version.name), value(version))
+    return family
+
+
+def _version_gauge(server: Server, name: str, text: str, value: Callable[[Version], float]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=LABELS)
+    for version in server.versions:
+        family.add_metric((version.model, version.name), value(version))
+    return family
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=value)
