@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Options(BaseModel):
-    """A plugin's own options: subclass it, add fields with defaults and docstrings, and name it as the plugin's `options`."""
+    """A plugin's own options: subclass it with fields, their defaults and docstrings; name it as `options`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)

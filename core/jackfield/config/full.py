@@ -38,7 +38,9 @@ def full_model(registry: Registry) -> type[Options]:
         core = CORE_KEYS.get(name)
         filled: Any = Annotated[Any if core else Section, Filled(socket, registry.socket(name), core)]
         if socket.default:
-            sections[name] = (filled, Field(default=socket.default, description=description, validate_default=True))
+            extra: dict[str, Any] = {"default": socket.default}  # which is what an empty section means
+            default = Field({}, description=description, validate_default=True, json_schema_extra=extra)
+            sections[name] = (filled, default)
         else:
             sections[name] = (filled | None, Field(default=None, description=description))
     model = create_model(

@@ -22,7 +22,7 @@ from jackfield.config.sources import names
 from jackfield.errors import ConfigError, PluginError
 from jackfield.plugins.registry import Registry
 
-Source = str | os.PathLike[str] | Mapping[str, Any] | Config | Sequence[str]
+Source = str | os.PathLike[str] | Mapping[str, Any] | Config | Sequence[str | os.PathLike[str]]
 """A YAML file's path; sections as Python objects; a configuration; or a list of models' sources (never a string)."""
 
 
@@ -53,8 +53,10 @@ def _read(source: Source, environ: Mapping[str, str]) -> Document:
     return Document(data, {(): Origin("", FilePath.cwd())})
 
 
-def _models(sources: Sequence[str]) -> dict[str, Any]:
-    return {"models": {name: {"source": source} for name, source in names(sources).items()}}
+def _models(sources: Sequence[str | os.PathLike[str]]) -> dict[str, Any]:
+    return {
+        "models": {name: {"source": source} for name, source in names(os.fspath(source) for source in sources).items()}
+    }
 
 
 def _checked(document: Document, registry: Registry) -> Config:

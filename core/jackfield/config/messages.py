@@ -51,7 +51,7 @@ _EXPECTED = {
     "string_too_short": "at least {min_length} characters",
     "string_too_long": "at most {max_length} characters",
 }
-_WRONG_KIND = re.compile(r".*_(?:type|parsing|required)|int_from_float|literal_error|enum|string_sub_type")
+_WRONG_KIND = re.compile(r".*_(?:type|parsing|required)|int_from_float|literal_error|enum|string_sub_type|too_short")
 _PYTHON_WORDS = {"None": "null", "True": "true", "False": "false"}
 _BY_NAME = {"endpoints": "endpoint", "observers": "observer"}
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SerializeAsAny, model_validator
 
-from jackfield.config.values import NOT_BOOL, Axis, Count, Label, Seconds, Version, problem
+from jackfield.config.values import NOT_BOOL, Axis, Count, Label, Off, Seconds, Version, problem
 from jackfield.options import Options
 
 MIB = 1024 * 1024
@@ -89,7 +89,7 @@ class WarmUpInput(Options):
     def _one_of(self) -> WarmUpInput:
         if self.file is None:
             return self
-        if self.shape is not None or "fill" in self.model_fields_set:
+        if self.shape is not None or self.fill != "zeros":
             raise problem("got 'file' together with 'shape' or 'fill', expected one or the other")
         if not self.file.endswith((".npy", ".json")):
             raise problem("got {given}, expected a .npy or .json file", "file")
@@ -117,7 +117,7 @@ class ModelSettings(Options):
     """Where it runs, in the backend's words (`cpu`, `cuda:0`); `auto` is the backend's best."""
     replicas: Annotated[int, Field(ge=1, le=1024), NOT_BOOL] = 1
     """How many copies run."""
-    batch_axis: Literal["auto", False] | Axis | dict[str, Axis | None] = "auto"
+    batch_axis: Literal["auto"] | Off | Axis | dict[str, Axis | None] = "auto"
     """Along which axis requests are joined: `auto` (found out), false (never joined), the axis of all tensors, or one
     per tensor (null: that tensor has none)."""
     warm_up: Literal["auto", "off"] | WarmUp = "auto"

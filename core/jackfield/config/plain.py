@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, SecretBytes, SecretStr
-from pydantic_core import to_jsonable_python
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from jackfield.config.models import Config, ModelConfig, ModelSettings, Section
 from jackfield.plugins.sockets import SOCKETS
@@ -43,4 +43,7 @@ def simple(value: Any, key: str = "") -> Any:
     if isinstance(value, SecretStr | SecretBytes):
         return simple(value.get_secret_value())
     # What is no data at all stays what it is, for the check to say so.
-    return to_jsonable_python(value, fallback=lambda unknown: unknown, inf_nan_mode="constants")
+    try:
+        return to_jsonable_python(value, inf_nan_mode="constants")
+    except PydanticSerializationError:
+        return value

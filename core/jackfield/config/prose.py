@@ -22,7 +22,8 @@ endpoints: {open-inference: {}, metrics: {}}
 - **Short forms.** Where a section only names a plugin, the name is enough: `backend: onnxruntime`, `batching: none`.
 - **Names.** Models and versions are made of letters, digits, `.`, `_` and `-`, at most 128 of them, without `..`.
 - **Paths** are relative to the folder of the file that they stand in; on the command line, to the working directory.
-  In `file.py:Class` that holds for the part before the colon. `package.module:Class` and `scheme:...` are no paths.
+  Options of plugins that are paths are resolved in the same way. In `file.py:Class` that holds for the part before the
+  colon. `package.module:Class` and `scheme:...` are no paths.
 - **Environment.** `${NAME}` and `${NAME:-default}` in text are replaced by the variable; `$$` is a dollar sign. Within
   braces, `{port: "${PORT}"}`, YAML wants quotes. Errors show the reference, never the value.
 - **Single values** can be set from the command line: `--set models.minilm.batching.max_batch_size=16`, as often as

@@ -30,7 +30,7 @@ for _kind, _pattern, _first in (
     ("int", r"[-+]?(?:0|[1-9][0-9_]*)|0x[0-9a-fA-F]+|0o[0-7]+", list("-+0123456789")),
     (
         "float",
-        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
         list("-+.0123456789"),
     ),
     ("merge", r"<<", ["<"]),
@@ -47,7 +47,7 @@ def read_file(file: FilePath, environ: Mapping[str, str]) -> Document:
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(f"configuration file '{file}' cannot be read: {reason}") from None
-    base = file.resolve().parent
+    base = file.absolute().parent
 
     def origin(mark: yaml.Mark | None) -> str:
         return f"{file}:{mark.line + 1}" if mark is not None else str(file)
@@ -62,8 +62,8 @@ def read_file(file: FilePath, environ: Mapping[str, str]) -> Document:
 
 def parse(text: str, where: Callable[[yaml.Mark | None], str], base: FilePath, environ: Mapping[str, str]) -> Document:
     """Read YAML; `where` names a place in it."""
-    loader = _Loader(text)
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         reader = _Reader(loader, where, base, environ)
         if node is None:
@@ -77,8 +77,6 @@ def parse(text: str, where: Callable[[yaml.Mark | None], str], base: FilePath, e
         ) from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{where(None)}: this is not YAML: {str(error).splitlines()[0]}") from None
-    finally:
-        loader.dispose()
     return reader.document
 
 

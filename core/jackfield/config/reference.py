@@ -60,6 +60,7 @@ class _Page:
         rows = [
             f"| `{key}` | {self._type(value)} | {self._default(value, key in required)} | {_cell(self._about(value))} |"
             for key, value in node.get("properties", {}).items()
+            if "const" not in value  # the plugin's name, which the title says
         ]
         if rows:
             yield "\n".join(["| key | type | default | |", "|---|---|---|---|", *rows]) + "\n"

@@ -8,6 +8,7 @@ from typing import Any
 from jackfield.config.document import Path
 from jackfield.config.full import CORE_KEYS, full_model
 from jackfield.config.sections import PLACEHOLDER
+from jackfield.config.suggest import noun
 from jackfield.errors import PluginError
 from jackfield.options import Options
 from jackfield.plugins.registry import Entry, Registry
@@ -83,7 +84,7 @@ def _choice(socket: Socket, members: dict[str, Json], definitions: Json) -> Json
     if socket.name in CORE_KEYS:
         core = _options_schema(CORE_KEYS[socket.name], socket.name, definitions)["properties"]
     for name, member in members.items():
-        selector: Json = {"const": name, "description": f"Which {socket.name}."}
+        selector: Json = {"const": name, "description": f"Names the {noun(socket.name).split(' ', 1)[1]}."}
         if name == socket.default:
             selector["default"] = name
         else:

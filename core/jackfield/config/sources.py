@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,7 +20,7 @@ def resolved(source: str, base: Path) -> str:
     `folder/model.onnx` is a path and `file.py:Class` begins with one; `package.module:Class` and `scheme:anything` are
     not paths and stay as they are. What exists below `base` is a path whatever it looks like.
     """
-    if (base / source).exists():
+    if os.path.exists(base / source):  # False, not an error, for what cannot be a path at all
         return _absolute(source, base)
     if _SCHEME.match(source):
         return source
@@ -52,11 +53,12 @@ def _name(source: str) -> str:
     else:
         path = Path(source.rstrip("/"))
         # A folder's name has no suffix: `model-v1.5` is not `model-v1`.
-        text = path.name if path.is_dir() or re.fullmatch(r"\.\d*", path.suffix) else path.stem
+        text = path.name if os.path.isdir(path) or re.fullmatch(r"\.\d*", path.suffix) else path.stem
         text = path.resolve().name if text in ("", "..") else text
     text = re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9._-]+", "-", text)).strip(".-")
     return text[: LONGEST_LABEL - 8] or "model"
 
 
 def _absolute(path: str, base: Path) -> str:
-    return str((base / Path(path).expanduser()).resolve())
+    # Links are not followed: what they point to may have a name that no loader knows.
+    return os.path.abspath(base / Path(path).expanduser())

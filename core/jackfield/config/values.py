@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -19,10 +20,20 @@ def problem(text: str, key: str = "") -> PydanticCustomError:
     return PydanticCustomError("jackfield", "{text}", {"text": text, "key": key})
 
 
-def _not_bool(value: Any) -> Any:
+def _not_bool(kind: str) -> Callable[[Any], Any]:
     # A switch would pass as 0 or 1, and `replicas: true` is never what was meant.
-    if isinstance(value, bool):
-        raise problem("got {given}, expected a number")
+    def check(value: Any) -> Any:
+        if isinstance(value, bool):
+            raise PydanticCustomError(kind, "expected a number")
+        return value
+
+    return check
+
+
+def _false(value: Any) -> Any:
+    # To pydantic, 0 is the literal False.
+    if value is not False:
+        raise PydanticCustomError("literal_error", "expected false", {"expected": "False"})
     return value
 
 
@@ -43,13 +54,15 @@ def _text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-NOT_BOOL = BeforeValidator(_not_bool)
+NOT_BOOL = BeforeValidator(_not_bool("int_type"))
 """Stands last in an `Annotated`, so that it runs first."""
 Count = Annotated[int, Field(ge=1), NOT_BOOL]
 """How many of something: at least one."""
 Axis = Annotated[int, Field(ge=0), NOT_BOOL]
 """Number or length of an axis: zero or more."""
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), NOT_BOOL]
+Off = Annotated[Literal[False], BeforeValidator(_false)]
+"""False, and not 0."""
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_not_bool("float_type"))]
 """A span of time: more than nothing."""
 Label = Annotated[
     str,

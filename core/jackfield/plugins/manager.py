@@ -59,20 +59,19 @@ class Manager:
         if not implementations:
             return {}
         with guard(plugin.described, f"hook '{hook}'"):
-            answer = implementations[0]()
+            answer: object = implementations[0]()
             if isinstance(answer, Mapping):
                 answer = dict(answer)
             if inspect.iscoroutine(answer):
                 answer.close()  # nobody awaits it, and Python would say so after our sentence
-        if not isinstance(answer, dict) or not all(isinstance(key, str) for key in answer):
-            raise PluginError(
-                f"{plugin.described}: hook '{hook}' must return a mapping from names to classes, not {_kind(answer)}"
-            )
+        who = f"{plugin.described}: hook '{hook}'"
+        if not isinstance(answer, dict):
+            raise PluginError(f"{who} must return a mapping from names to classes, not {_kind(answer)}")
         for name in answer:
+            if not isinstance(name, str):
+                raise PluginError(f"{who} must return a mapping from names to classes, not one with the key {name!r}")
             if not name or name != name.strip():
-                raise PluginError(
-                    f"{plugin.described}: hook '{hook}' returns the name '{name}', which is blank or padded"
-                )
+                raise PluginError(f"{who} returns the name '{name}', which is blank or padded")
         return answer
 
     def _register(self, plugin: Plugin) -> None:

@@ -98,9 +98,7 @@ class OnnxRuntimeBackend(Backend):
                 raise LoadError(f"onnxruntime has no provider '{name}' here; it has {', '.join(available)}")
         for name in self.settings.provider_options:
             if name not in names:
-                raise LoadError(
-                    f"'provider_options' names '{name}', which is not among the providers {', '.join(names)}"
-                )
+                raise LoadError(f"'provider_options' names '{name}', which is not in 'providers' ({', '.join(names)})")
         if any(name in _ON_CUDA for name in names) != (device.kind == "cuda"):
             raise LoadError(f"device '{device.name}' does not go with the providers {', '.join(names)}")
         index = device.name.partition(":")[2] or "0"

@@ -32,7 +32,7 @@ class OnnxExecutor(TensorExecutor):
         self._plain = not self._values and Datatype.BYTES not in used
 
     def run(self, inputs: dict[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
-        """Run the session. Raises InvalidRequest for text that is not UTF-8, ExecutionFailed for what the runtime says."""
+        """Run the session. Raises InvalidRequest for text that is not UTF-8, else ExecutionFailed."""
         try:
             if self._plain:
                 return dict(zip(outputs, self._session.run(outputs, inputs), strict=True))

@@ -44,9 +44,7 @@ def describe(session: Any, unranked: Container[str] = ()) -> Signature:
 def _spec(role: str, node: Any, unranked: Container[str]) -> TensorSpec:
     datatype = DATATYPES.get(node.type)
     if datatype is None:
-        raise LoadError(
-            f"{role} '{node.name}' is of type {node.type}, and only tensors of plain datatypes can be served"
-        )
+        raise LoadError(f"{role} '{node.name}' is of type {node.type}, which is none of the tensors that can be served")
     if not node.shape and node.name in unranked:
         return TensorSpec(node.name, datatype, None)
     shape = tuple(axis if isinstance(axis, int) and axis >= 0 else -1 for axis in node.shape)

@@ -9,7 +9,9 @@ GOOD = (
     Distribution("third-beta", "beta", policy("beta-policy")),
     Distribution("third-twin", "alpha", policy("twin-policy")),  # the plugin name of third-alpha
     Distribution("third-rival", "rival", policy("alpha-policy")),  # the option name of third-alpha
-    Distribution("third-optional", "optional", policy("fast", '    requires = ("no_such_module_here",)\n    extra = "quick"\n')),
+    Distribution(
+        "third-optional", "optional", policy("fast", '    requires = ("no_such_module_here",)\n    extra = "quick"\n')
+    ),
 )
 
 _HEAD = 'from jackfield import hookimpl\n\njackfield_api = "1.0"\n\n'

@@ -122,7 +122,9 @@ class Site:
         env = {name: value for name, value in os.environ.items() if not name.startswith("JACKFIELD_")}
         env |= {"PYTHONPATH": str(self.folder)} | dict(environ or {})
         command = [sys.executable, *arguments]
-        return subprocess.run(command, env=env, cwd=self.folder, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(
+            command, env=env, cwd=self.folder, capture_output=True, text=True, check=False, timeout=60
+        )
 
     def found(self, environ: Mapping[str, str]) -> dict[str, list[list[str]]]:
         """What the registry holds in a fresh interpreter."""

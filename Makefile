@@ -1,0 +1,59 @@
+# Two commands do everything, set-up included: `make demo` and `make test`.
+# `make interop` tests against clients that are heavy to install, `make bench` measures, `make docs` writes references.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+PORT   ?= 8000
+
+.PHONY: help demo test lint types unit format docs bench interop clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+# One environment for all: made anew when what it is made of changes.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
+	@echo "== installing into $(VENV) (some minutes the first time)"
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --progress-bar on -c constraints.txt -e '.[cpu,demo,dev]'
+	@touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/jackfield demo --port $(PORT) $(if $(ONCE),--once)
+
+test: lint types unit
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed
+	$(BIN)/mypy
+
+unit: $(VENV)/.installed
+	$(BIN)/python -m pytest
+
+format: $(VENV)/.installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.installed
+	$(BIN)/python -m jackfield.config.reference > docs/configuration.md
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.minilm
+
+$(VENV)-interop/.installed: pyproject.toml constraints.txt tests/interop/requirements.txt
+	@echo "== installing clients into $(VENV)-interop"
+	test -x $(VENV)-interop/bin/python || $(PYTHON) -m venv $(VENV)-interop
+	$(VENV)-interop/bin/python -m pip --disable-pip-version-check install -q -r tests/interop/requirements.txt
+	@touch $@
+
+interop: $(VENV)/.installed $(VENV)-interop/.installed
+	$(BIN)/python -m tests.interop.run $(VENV)-interop/bin/python
+
+clean:
+	rm -rf $(VENV) $(VENV)-interop .cache dist build

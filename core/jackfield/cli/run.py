@@ -1,0 +1,32 @@
+"""Running a checked configuration until the process is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+from jackfield.cli.logs import configure_logs
+from jackfield.config import Config
+from jackfield.plugins.registry import Registry
+
+
+def run(config: Config, registry: Registry) -> None:
+    """Serve `config`. Raises a JackfieldError if it cannot be built, or a model cannot be loaded."""
+    from jackfield.asgi import create_app
+    from jackfield.web.serving import serve
+
+    configure_logs(config.log)
+    app = create_app(config, registry=registry, wait=False)
+    with suppress(KeyboardInterrupt):  # the way to stop it, and not a failure
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(serve(app))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's where there is one (not on Windows): it takes a third of asyncio's time per request."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,90 @@
+"""Backend `torch`: brings a model to a device."""
+
+from __future__ import annotations
+
+import copy
+import platform
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import Field
+
+from jackfield import Artifact, Backend, Capabilities, Device, Executor, Options
+from jackfield.errors import LoadError
+from jackfield_plugins.torch.executor import TorchExecutor, argument_builder
+
+
+class TorchOptions(Options):
+    """Options of the backend `torch`."""
+
+    threads: int | None = Field(None, ge=1)
+    """Threads of one operator on the CPU; None: PyTorch's own choice. One number for the whole process: the model that
+    is opened last decides."""
+    compile: bool = False
+    """Whether the model is compiled by torch.compile, which needs a C++ compiler and takes its time during warm-up."""
+
+
+class TorchBackend(Backend):
+    """Runs artifacts of the kinds `torch-export` and `torchscript` in inference mode."""
+
+    options = TorchOptions
+    settings: TorchOptions
+    requires = ("torch",)
+    extra = "cpu"
+    accepts = frozenset({"torch-export", "torchscript"})
+
+    @classmethod
+    def devices(cls) -> Sequence[Device]:
+        """CUDA devices, then the processor; empty if PyTorch cannot be imported."""
+        try:
+            import torch
+        except Exception:
+            return []
+        found: list[Device] = []
+        try:
+            if torch.cuda.is_available():
+                for index in range(torch.cuda.device_count()):
+                    about = torch.cuda.get_device_properties(index)
+                    found.append(Device(f"cuda:{index}", "cuda", about.name, about.total_memory))
+        except Exception:
+            found.clear()  # a driver that is too old or broken: no device of its can be used
+        description = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+        return [*found, Device("cpu", "cpu", description)]
+
+    def open(self, artifact: Artifact, device: Device) -> Executor:
+        """Make an executor; raises LoadError if the model cannot be brought to `device`."""
+        import torch
+
+        if artifact.signature is None:
+            raise LoadError(f"'{artifact.source}' comes without a signature, and PyTorch cannot tell it")
+        if self.settings.threads is not None:
+            torch.set_num_threads(self.settings.threads)
+        try:
+            target = torch.device(device.name)
+            model, arguments = self._model(artifact, target)
+        except Exception as error:
+            text = (str(error).splitlines() or [""])[0]
+            raise LoadError(
+                f"PyTorch cannot open '{artifact.source}' on '{device.name}': {type(error).__name__}: {text}"
+            ) from error
+        if self.settings.compile:
+            model = torch.compile(model, dynamic=True)
+        capabilities = Capabilities(max_rows=artifact.metadata.get("max_rows"))
+        return TorchExecutor(model, arguments, artifact.signature, capabilities, target)
+
+    def _model(self, artifact: Artifact, device: Any) -> tuple[Any, Any]:
+        import torch
+
+        if artifact.kind == "torchscript":
+            model = torch.jit.load(str(artifact.content), map_location=device)
+            return model.eval(), argument_builder(None, {})
+        program = artifact.content
+        if device.type != "cpu":
+            from torch.export.passes import move_to_device_pass
+
+            # the artifact is shared by all replicas, and the pass works in place
+            program = move_to_device_pass(copy.deepcopy(program), device)
+        # guards are text that is evaluated as code; the signature checks the shapes instead
+        return program.module(check_guards=False), argument_builder(
+            program.call_spec.in_spec, artifact.metadata.get("fixed", {})
+        )

@@ -1,0 +1,116 @@
+"""Executor of PyTorch models, and the ways of arrays to tensors and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from jackfield import Array, Capabilities, Datatype, Signature, TensorExecutor
+from jackfield.errors import ExecutionFailed
+
+Arguments = Callable[[list[Any]], tuple[Sequence[Any], dict[str, Any]]]
+
+
+class TorchExecutor(TensorExecutor):
+    """Calls `model` with what `arguments` makes of the tensors, in the signature's order.
+
+    On the CPU arrays become tensors without a copy, and tensors arrays. Whatever the model raises passes through;
+    running out of memory leaves the executor usable.
+    """
+
+    def __init__(
+        self, model: Any, arguments: Arguments, signature: Signature, capabilities: Capabilities, device: Any
+    ) -> None:
+        import torch
+
+        super().__init__(signature, capabilities)
+        self._torch = torch
+        self._model = model
+        self._arguments = arguments
+        self._device = device
+        self._on_host = device.type == "cpu"
+        self._inputs = tuple((spec.name, spec.datatype is Datatype.BF16) for spec in signature.inputs)
+        self._names = signature.output_names
+
+    def run(self, inputs: dict[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
+        """Run the model. Raises ExecutionFailed if it returns something else than its signature's tensors."""
+        with self._torch.inference_mode():
+            args, kwargs = self._arguments([self._tensor(inputs[name], half) for name, half in self._inputs])
+            result = self._model(*args, **kwargs)
+            if isinstance(result, Mapping) and all(name in result for name in self._names):
+                return {name: self._array(name, result[name]) for name in outputs}
+            leaves = [leaf for leaf in _leaves(result) if leaf is not None]
+            if len(leaves) != len(self._names):
+                raise ExecutionFailed(f"the model returned {len(leaves)} tensors, its signature has {len(self._names)}")
+            return {
+                name: self._array(name, leaf) for name, leaf in zip(self._names, leaves, strict=True) if name in outputs
+            }
+
+    def close(self) -> None:
+        """Let go of the model, and of the memory that PyTorch keeps for it on a GPU."""
+        self._model = None
+        if not self._on_host:
+            self._torch.cuda.empty_cache()
+
+    def _tensor(self, array: Array, half: bool) -> Any:
+        if not array.flags.c_contiguous:
+            array = np.ascontiguousarray(array)
+        if not array.flags.writeable:
+            array = np.asarray(_Writeable(array))
+        tensor = self._torch.from_numpy(array)
+        if half:
+            tensor = tensor.view(self._torch.bfloat16)
+        return tensor if self._on_host else tensor.to(self._device)
+
+    def _array(self, name: str, tensor: Any) -> Array:
+        if not isinstance(tensor, self._torch.Tensor):
+            raise ExecutionFailed(f"output '{name}' is a {type(tensor).__name__}, and must be a tensor")
+        if tensor.dtype is self._torch.bfloat16:
+            tensor = tensor.view(self._torch.uint16)
+        array: Array = (tensor if self._on_host else tensor.cpu()).detach().numpy()
+        return array
+
+
+class _Writeable:
+    """A view that says of itself that it may be written. from_numpy warns of any other, though nobody writes here."""
+
+    def __init__(self, array: Array) -> None:
+        interface = dict(array.__array_interface__)
+        interface["data"] = (interface["data"][0], False)
+        self.__array_interface__ = interface
+        self._array = array  # keeps the memory alive
+
+
+def argument_builder(tree: Any, fixed: Mapping[int, Any]) -> Arguments:
+    """How a list of tensors becomes the arguments of a call: `tree` is the TreeSpec of (args, kwargs), None for plain
+    positional arguments; `fixed` holds the values that stand between the tensors, by their place."""
+    if tree is None:
+        return lambda tensors: (tensors, {})
+    places, keywords = tree.children()
+    if not fixed and all(
+        not child.num_children and child.num_leaves for child in (*places.children(), *keywords.children())
+    ):
+        count, keys = places.num_leaves, tuple(keywords.context or ())
+        return lambda tensors: (tensors[:count], dict(zip(keys, tensors[count:], strict=True)))
+
+    def build(tensors: list[Any]) -> tuple[Sequence[Any], dict[str, Any]]:
+        rest = iter(tensors)
+        leaves = [fixed[place] if place in fixed else next(rest) for place in range(tree.num_leaves)]
+        args, kwargs = tree.unflatten(leaves)
+        return args, kwargs
+
+    return build
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """The leaves in the order in which torch.export flattens them."""
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from _leaves(item)
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield value
