@@ -3,8 +3,21 @@
 `body` reads, `exchange` submits and waits, `respond` sends; `protocol` and `serving` run the app under uvicorn.
 """
 
-from jackfield.web.body import ClientGone, header, read_body
+from jackfield.interfaces.endpoint import Message, Receive, Scope, Send
+from jackfield.web.body import BodyTimeout, ClientGone, header, read_body
 from jackfield.web.exchange import exchange
 from jackfield.web.respond import send_bytes, send_json
 
-__all__ = ["ClientGone", "exchange", "header", "read_body", "send_bytes", "send_json"]
+__all__ = [
+    "BodyTimeout",
+    "ClientGone",
+    "Message",
+    "Receive",
+    "Scope",
+    "Send",
+    "exchange",
+    "header",
+    "read_body",
+    "send_bytes",
+    "send_json",
+]

@@ -13,7 +13,7 @@ import ast
 import io
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from jackfield.errors import LoadError
@@ -36,7 +36,16 @@ _OPERATOR = re.compile(
     re.ASCII,
 )
 _TREES = {None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict"}
-_FUNCTIONS = {"floor", "ceiling", "sqrt", "log", "exp", "sin", "cos", "tan"}  # besides what begins with a capital
+_SYMBOL = re.compile(r"[A-Za-z_]+[0-9]+|oo|int_oo|True|False", re.ASCII)
+_FUNCTION = re.compile(
+    r"""Symbol | Integer | Float | Rational | Half | One | Zero | NegativeOne | Infinity | Identity
+    | Add | Mul | Pow | Mod | Abs | Max | Min | And | Or | Not | Piecewise | ExprCondPair | Where
+    | Equality | Unequality | Eq | Ne | (?:Strict)?(?:Less|Greater)Than | (?:Floor|Ceil|Clean)Div | ModularIndexing
+    | PythonMod | (?:Ceil|Floor|Trunc|Round)ToInt | (?:Trunc)?ToFloat | RoundDecimal | [LR]Shift | PowByNatural
+    | FloatPow | (?:Float|Int)TrueDiv | IsNonOverlappingAndDenseIndicator | OpaqueUnaryFn_[a-z0-9]+
+    | BitwiseFn_bitwise_[a-z]+ | floor | ceiling | sqrt | log | exp""",
+    re.VERBOSE | re.ASCII,
+)
 _EXPRESSION = (
     *(ast.Expression, ast.Load, ast.Name, ast.Call, ast.keyword, ast.Constant),
     *(ast.BinOp, ast.UnaryOp, ast.Compare, ast.operator, ast.unaryop, ast.cmpop),
@@ -132,22 +141,21 @@ def _text(text: str, key: str, source: str) -> None:
 
 
 def _is_expression(text: str) -> bool:
-    """Arithmetic over symbols: no attributes, no text but symbols' names, no calls but of symbolic functions."""
+    """Arithmetic over symbols: no attributes, no text but symbols' names, no calls but of known functions."""
     try:
-        nodes: Iterable[ast.AST] = list(ast.walk(ast.parse(text, mode="eval")))
+        nodes: Sequence[ast.AST] = list(ast.walk(ast.parse(text, mode="eval")))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    for node in nodes:
-        if not isinstance(node, _EXPRESSION):
-            return False
-        if isinstance(node, ast.Call):
-            function = node.func
-            if not isinstance(function, ast.Name) or not (function.id[0].isupper() or function.id in _FUNCTIONS):
-                return False
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
-            if not isinstance(node.value, str) or not _NAME.fullmatch(node.value):
-                return False
-    return True
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    return all(isinstance(node, _EXPRESSION) and _is_harmless(node, id(node) in called) for node in nodes)
+
+
+def _is_harmless(node: ast.AST, called: bool) -> bool:
+    if isinstance(node, ast.Name):
+        return (_FUNCTION if called else _SYMBOL).fullmatch(node.id) is not None
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return _SYMBOL.fullmatch(node.value) is not None
+    return not called and not (isinstance(node, ast.Constant) and isinstance(node.value, bytes))
 
 
 def _tree(text: str, source: str) -> None:

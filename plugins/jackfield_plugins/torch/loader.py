@@ -89,8 +89,8 @@ class TorchLoader(Loader):
         settings = self.settings
         if not settings.allow_torchscript:
             raise LoadError(
-                f"'{source}' is TorchScript, which is code that comes with the model, and is refused: {_EXPORT}, or set "
-                "'allow_torchscript: true' in the loader's options if you trust it"
+                f"'{source}' is TorchScript, which is code that comes with the model, and is refused: {_EXPORT}, or "
+                "set 'allow_torchscript: true' in the loader's options if you trust it"
             )
         if not settings.inputs or not settings.outputs:
             raise LoadError(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from jackfield import Datatype, Signature, TensorSpec
@@ -26,8 +27,9 @@ def datatypes() -> dict[Any, Datatype]:
     import torch
 
     names = {
-        **{"bool": Datatype.BOOL, "bfloat16": Datatype.BF16},
-        **{"float16": Datatype.FP16, "float32": Datatype.FP32, "float64": Datatype.FP64},
+        "bool": Datatype.BOOL,
+        "bfloat16": Datatype.BF16,
+        **{f"float{bits}": Datatype(f"FP{bits}") for bits in (16, 32, 64)},
         **{f"int{bits}": Datatype(f"INT{bits}") for bits in (8, 16, 32, 64)},
         **{f"uint{bits}": Datatype(f"UINT{bits}") for bits in (8, 16, 32, 64)},
     }
@@ -57,12 +59,10 @@ def describe(program: Any, source: str) -> Described:
 
 def _outputs(program: Any, known: Mapping[Any, Datatype], source: str) -> tuple[TensorSpec, ...]:
     (end,) = (node for node in program.graph.nodes if node.op == "output")
-    users = [spec for spec in program.graph_signature.output_specs if spec.kind.name == "USER_OUTPUT"]
-    values = dict(zip(program.graph_signature.output_specs, end.args[0], strict=True))
-    names = list(_names(program.call_spec.out_spec, ""))
+    given = zip(program.graph_signature.output_specs, end.args[0], strict=True)
+    nodes = [node for spec, node in given if spec.kind.name == "USER_OUTPUT"]
     outputs: list[TensorSpec] = []
-    for spec, name in zip(users, names, strict=True):
-        node = values[spec]
+    for node, name in zip(nodes, _names(program.call_spec.out_spec, ""), strict=True):
         value = node.meta.get("val") if hasattr(node, "meta") else node
         if value is not None:
             outputs.append(_spec(name, value, known, f"output of '{source}'"))
@@ -115,13 +115,17 @@ def _with_batch_axis(signature: Signature) -> Signature:
     for spec in signature.inputs:
         symbol = next((axis for axis in spec.axes if axis), None)
         if symbol is not None and all(symbol in output.axes for output in signature.outputs):
-            return _placed(signature, lambda s: s.axes.index(symbol) if symbol in s.axes else None)
+            return _placed(signature, partial(_axis_of, symbol))
     if not all(spec.shape and spec.shape[0] == -1 for spec in signature.outputs):
         return signature
     return _placed(signature, lambda s: 0 if s.shape and s.shape[0] == -1 else None)
 
 
-def _placed(signature: Signature, axis: Any) -> Signature:
+def _axis_of(symbol: str, spec: TensorSpec) -> int | None:
+    return spec.axes.index(symbol) if symbol in spec.axes else None
+
+
+def _placed(signature: Signature, axis: Callable[[TensorSpec], int | None]) -> Signature:
     return Signature(
         tuple(replace(spec, batch_axis=axis(spec)) for spec in signature.inputs),
         tuple(replace(spec, batch_axis=axis(spec)) for spec in signature.outputs),

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import io
 import json
 import logging
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -22,43 +20,36 @@ def _as_before() -> Iterator[None]:
     logging.root.setLevel(level)
 
 
-@pytest.fixture
-def stderr(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    stream = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", stream)
-    return stream
-
-
-def test_json_for_our_own_and_for_libraries(stderr: io.StringIO) -> None:
+def test_json_for_our_own_and_for_libraries(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs(LogConfig(format="auto", level="info"))
     structlog.get_logger("a").info("ready", model="m", odd=object)
     structlog.get_logger("a").debug("left out")
     logging.getLogger("some.library").warning("careful with %s", "this")
     logging.getLogger("some.library").debug("left out")
-    own, foreign = (json.loads(line) for line in stderr.getvalue().splitlines())
+    own, foreign = (json.loads(line) for line in capsys.readouterr().err.splitlines())
     assert (own["event"], own["model"], own["level"]) == ("ready", "m", "info")
     assert own["timestamp"].endswith("Z")
     assert (foreign["event"], foreign["logger"], foreign["level"]) == ("careful with this", "some.library", "warning")
 
 
-def test_json_of_an_exception_is_one_line(stderr: io.StringIO) -> None:
+def test_json_of_an_exception_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs(LogConfig(format="json"))
     try:
         raise ValueError("bad")
     except ValueError:
         structlog.get_logger().exception("failed")
         logging.getLogger("x").exception("failed too")
-    lines = [json.loads(line) for line in stderr.getvalue().splitlines()]
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert len(lines) == 2
     assert all("ValueError: bad" in line["exception"] for line in lines)
 
 
-def test_console(stderr: io.StringIO) -> None:
+def test_console(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs(LogConfig(format="console", level="warning"))
     structlog.get_logger().info("left out")
     structlog.get_logger().warning("hot", degrees=90)
     logging.getLogger("x").error("broken")
-    first, second = stderr.getvalue().splitlines()
+    first, second = capsys.readouterr().err.splitlines()
     assert "hot" in first
     assert "degrees=90" in first
     assert "broken" in second
