@@ -11,7 +11,8 @@ built for, and implements any of the hooks below:
     def jackfield_batching_policies():
         return {"my-policy": MyPolicy}
 
-Each hook returns a mapping from the name that the configuration uses to a class, never an instance, and does no work.
+Each hook is a plain function without arguments. It returns a mapping from the name that the configuration uses to a
+class, never an instance, and does no work.
 Every hook is called once, when the registry is built at start, and never while requests are served. If a hook raises,
 or returns something else, or a name is taken already, the start stops with one sentence that names plugin and
 distribution. A class whose `unavailable()` gives a reason is listed with it, and is an error only if it is asked for.

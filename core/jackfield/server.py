@@ -128,8 +128,7 @@ class Server:
         Raises NotFound, InvalidRequest, Overloaded or Unavailable, and then it was not accepted. Costs no device time
         and never blocks.
         """
-        if self._stopping or self._loop is None:
-            raise Unavailable("the server is stopping" if self._stopping else NOT_STARTED)
+        self._check_running()
         return self.model(request.model).version(request.version).submit(request)
 
     def cancel(self, work: Work) -> None:
@@ -154,6 +153,7 @@ class Server:
         `timeout` in seconds. Cancelling the awaiting task withdraws the request. Raises as `submit`, and Expired,
         ExecutionFailed or Unavailable for what became of it.
         """
+        self._check_running()
         signature = self.model(model).version(version).signature
         arrays = {name: _array(name, value, signature.by_name.get(name)) for name, value in inputs.items()}
         work = self.submit(
@@ -165,6 +165,10 @@ class Server:
         except asyncio.CancelledError:
             self.cancel(work)
             raise
+
+    def _check_running(self) -> None:
+        if self._stopping or self._loop is None:
+            raise Unavailable("the server is stopping" if self._stopping else NOT_STARTED)
 
     def _post(self, call: Callable[[], None]) -> None:
         assert self._loop is not None
@@ -199,10 +203,13 @@ def _array(name: str, value: Any, spec: Any) -> Array:
             return array.view(np.uint16)
         if spec is None:
             return array
-        if spec.datatype is Datatype.BYTES:
-            return _bytes(array)
-        if isinstance(value, np.ndarray):
+        given = isinstance(value, np.ndarray)
+        if spec.datatype is Datatype.BYTES:  # as objects: NumPy's own text arrays drop NULs at the end
+            return _bytes(array if given else np.asarray(value, dtype=object))
+        if given:
             return array  # an array of another datatype is a mistake, which the check names
+        if array.size and array.dtype.kind == "f" and spec.datatype.numpy.kind in "iub":
+            raise ValueError(f"expected datatype {spec.datatype}, got numbers with a fraction")
         return np.asarray(value, dtype=spec.datatype.numpy)
     except (ValueError, TypeError, OverflowError) as error:
         raise InvalidRequest(f"input '{name}' is not a tensor: {error}") from error

@@ -7,9 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import jackfield
+import jackfield.web
+
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "core" / "jackfield"
 PLUGINS = ROOT / "plugins" / "jackfield_plugins"
+
+PUBLIC: dict[str, set[str] | None] = {
+    "jackfield": set(jackfield.__all__),
+    "jackfield.errors": None,
+    "jackfield.web": set(jackfield.web.__all__),
+    "jackfield.testing": None,
+}
+"""What a plugin may import of Jackfield: these names of these modules; None means all names without underscore."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,12 @@ def imports(module: str, path: Path) -> list[Import]:
     """All imports of one module, wherever they stand in it."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     return list(_walk(ast.parse(path.read_text(), str(path)), module, package, deferred=False))
+
+
+def public(one: Import) -> bool:
+    """Whether a plugin may import this of Jackfield."""
+    names = PUBLIC.get(one.target, set())
+    return bool(one.name) and not one.name.startswith("_") if names is None else one.name in names
 
 
 def _walk(node: ast.AST, module: str, package: str, *, deferred: bool) -> Iterator[Import]:

@@ -11,10 +11,9 @@ import weakref
 import pytest
 
 import jackfield
-import jackfield.web
 from jackfield.plugins.manager import Manager
 from jackfield.plugins.registry import Registry
-from tests.core.source import CORE, PLUGINS, Import, imports, modules
+from tests.core.source import CORE, PLUGINS, Import, imports, modules, public
 
 HEAVY = {"torch", "onnxruntime", "tensorrt", "transformers", "tokenizers", "safetensors", "jackfield_plugins"}
 """What no module of the core loads, whoever asks for it."""
@@ -40,7 +39,6 @@ FLOORS: dict[str, int] = {
     "jackfield.web": 7,
     "jackfield.server": 8,
     "jackfield.asgi": 9,
-    "jackfield.web.serving": 10,  # runs the app, so it stands above it, unlike the rest of its folder
     "jackfield.testing": 11,
     "jackfield.cli": 11,
     "jackfield.__main__": 12,
@@ -54,14 +52,6 @@ UPWARD = {
     ("jackfield.web.exchange", "jackfield.server"),  # so is the exchange that endpoints share
 }
 """Arrows that run up, none of which is followed when a module is imported."""
-
-PUBLIC: dict[str, set[str] | None] = {
-    "jackfield": set(jackfield.__all__),
-    "jackfield.errors": None,
-    "jackfield.web": set(jackfield.web.__all__),
-    "jackfield.testing": None,
-}
-"""What a plugin may import of Jackfield: these names of these modules; None means all names without underscore."""
 
 EXPORTED = (*modules(CORE),)
 
@@ -145,9 +135,7 @@ def test_plugins_import_public_names_only() -> None:
     for one in _plugin_imports():
         if one.target.partition(".")[0] != "jackfield":
             continue
-        names = PUBLIC.get(one.target, set())
-        public = one.name != "" and not one.name.startswith("_") if names is None else one.name in names
-        if not public:
+        if not public(one):
             wrong.append(str(one))
     assert wrong == []
 

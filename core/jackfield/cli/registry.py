@@ -25,5 +25,6 @@ def registry_of(ctx: click.Context) -> Registry:
     registry: Registry = root.obj
     for name in OWN:
         if name in registry.commands:
-            raise PluginError(f"a plugin brings the command '{name}', which is Jackfield's own: disable that plugin")
+            owner = registry.command_owners[name]
+            raise PluginError(f"{owner.described} brings the command '{name}', which is Jackfield's own: disable it")
     return registry

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -14,13 +15,14 @@ from jackfield.plugins.registry import Registry
 def run(config: Config, registry: Registry) -> None:
     """Serve `config`. Raises a JackfieldError if it cannot be built, or a model cannot be loaded."""
     from jackfield.asgi import create_app
-    from jackfield.web.serving import serve
+    from jackfield.cli.serving import serve
 
     configure_logs(config.log)
     app = create_app(config, registry=registry, wait=False)
-    with suppress(KeyboardInterrupt):  # the way to stop it, and not a failure
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(serve(app))
+    # SIGTERM and SIGINT are the ways to stop it, and not failures: after draining uvicorn raises them once more.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(serve(app))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

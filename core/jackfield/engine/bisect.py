@@ -4,11 +4,12 @@ answers all the same."""
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 import structlog
 
-from jackfield.errors import ExecutionFailed, JackfieldError, Unavailable
+from jackfield.errors import ExecutionFailed, Expired, JackfieldError, Unavailable
 from jackfield.interfaces import Executor
 from jackfield.work import Result, Step, StepReport, Work
 
@@ -16,44 +17,71 @@ log = structlog.get_logger("jackfield.engine")
 
 _PATH = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?(?:[/\\][\w.+-]+){2,}[/\\]?")
 _LONGEST = 500
+EXPIRED = "Request timeout expired"
+"""What a client is told whose deadline has passed, wherever that was noticed."""
 
 
-def run_step(executor: Executor, step: Step, device: AbstractContextManager[object]) -> list[Result | None]:
-    """Results of `step`, one for each of its work, in order. Holds `device` only while the executor executes.
+def run_step(
+    executor: Executor, step: Step, device: AbstractContextManager[object], now: Callable[[], float]
+) -> list[Result | None]:
+    """Prepare and run `step`: results for each of its work, in order. Holds `device` only while the executor executes.
 
-    Raises Unavailable if the executor says that it is gone for good; any other failure becomes a result.
+    Work that is over by the time the device is free, cancelled or expired, does not reach it. Raises Unavailable if the
+    executor says that it is gone for good; any other failure becomes a result.
     """
+    work = step.work
     try:
-        if step.payload is None:
-            step.payload = executor.prepare(step)
+        _prepare(executor, step, now)
         with device:
-            results = list(executor.execute(step).results)
-        if len(results) != len(step.work):
-            raise ExecutionFailed(f"the executor gave {len(results)} results for {len(step.work)} requests")
-        return results
+            over = _over(work, now())
+            if not over:
+                results = list(executor.execute(step).results)
+                if len(results) != len(work):
+                    raise ExecutionFailed(f"the executor gave {len(results)} results for {len(work)} requests")
+                return results
     except Unavailable:
         raise
     except BaseException as error:  # a model is foreign code: even SystemExit must not take the engine down
-        if len(step.work) == 1:
-            return [_blamed(step.work[0], error)]
-        return _bisect(executor, step, device)
+        if len(work) == 1:
+            return [_blamed(work[0], error)]
+        middle = len(work) // 2
+        first = run_step(executor, _part(work[:middle]), device, now)
+        return first + run_step(executor, _part(work[middle:]), device, now)
+    live = [one for one in work if one not in over]
+    ran = iter(run_step(executor, _part(live), device, now) if live else ())
+    return [over[one] if one in over else next(ran) for one in work]
 
 
-def _bisect(executor: Executor, step: Step, device: AbstractContextManager[object]) -> list[Result | None]:
-    middle = len(step.work) // 2
-    results: list[Result | None] = []
-    for part in (step.work[:middle], step.work[middle:]):
-        live = [work for work in part if work.final is None]
-        found: dict[Work, Result | None] = {}
-        if live:
-            rows = sum(work.rows for work in live)
-            before = live[0].report
-            report = StepReport(before.replica if before else "", rows, len(live), before.started if before else 0.0)
-            for work in live:
-                work.report = report
-            found = dict(zip(live, run_step(executor, Step(live, rows), device), strict=True))
-        results.extend(found.get(work) for work in part)
-    return results
+def _prepare(executor: Executor, step: Step, now: Callable[[], float]) -> None:
+    before = now()
+    step.payload = executor.prepare(step)
+    report = step.work[0].report
+    if report is not None:
+        report.prepare += now() - before
+
+
+def _over(works: Sequence[Work], now: float) -> dict[Work, Result | None]:
+    """Those of `works` that nobody waits for any more, with what is left to say to them."""
+    over: dict[Work, Result | None] = {}
+    for work in works:
+        if work.final is not None:
+            over[work] = None
+        elif work.deadline is not None and work.deadline <= now:
+            over[work] = Expired(EXPIRED)
+        else:
+            continue
+        work.report = None  # it takes no part in the step
+    return over
+
+
+def _part(works: Sequence[Work]) -> Step:
+    """A step of its own for some of the work of another."""
+    rows = sum(work.rows for work in works)
+    before = next((work.report for work in works if work.report is not None), None)
+    report = StepReport(before.replica if before else "", rows, len(works), before.started if before else 0.0)
+    for work in works:
+        work.report = report
+    return Step(works, rows)
 
 
 def _blamed(work: Work, error: BaseException) -> JackfieldError:

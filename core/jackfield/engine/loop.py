@@ -72,13 +72,15 @@ class EngineLoop:
         self._inbox: deque[Work] = deque()
         self._withdrawn: deque[Work] = deque()
         self._ended: deque[Step] = deque()
-        self._submitted_rows = 0  # written by the event loop
+        self._submitted_rows = 0  # written by the event loop; work of no rows counts as one, so that it is noticed
         self._admitted_rows = 0  # written by whoever plans
         self._wake_at = 0
         self._wake = Wake()
         self._plan_lock = threading.Lock()
         self._device = _Device(clock)
         self._stopping = False
+        self._closed = False
+        self._stop_lock = threading.Lock()
         self._threads = [
             threading.Thread(target=self._lane, name=f"jackfield-{name}-{n}", daemon=True) for n in range(lanes)
         ]
@@ -105,7 +107,7 @@ class EngineLoop:
 
     def submit(self, work: Work) -> None:
         """Let `work` wait for its step."""
-        self._submitted_rows += work.rows
+        self._submitted_rows += work.rows or 1
         self._inbox.append(work)
         if self._submitted_rows >= self._wake_at:
             self._wake.set()
@@ -121,14 +123,17 @@ class EngineLoop:
         If a thread hangs in the executor, that is left alone: it cannot be closed safely."""
         self._stopping = True
         self._wake.set()
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join(timeout)
-        if any(thread.is_alive() for thread in self._threads):
-            log.warning("engine thread did not end", replica=self.name)
-            return False
-        self._executor.close()
-        return True
+        with self._stop_lock:
+            for thread in self._threads:
+                if thread.ident is not None:
+                    thread.join(timeout)
+            if any(thread.is_alive() for thread in self._threads):
+                log.warning("engine thread did not end", replica=self.name)
+                return False
+            if not self._closed:
+                self._closed = True
+                self._executor.close()
+            return True
 
     def _lane(self) -> None:
         try:
@@ -177,32 +182,19 @@ class EngineLoop:
             planner.ended(self._ended.popleft(), now)
         while self._inbox:
             work = self._inbox.popleft()
-            self._admitted_rows += work.rows
+            self._admitted_rows += work.rows or 1
             planner.admit(work, now)
         while self._withdrawn:
             planner.withdraw(self._withdrawn.popleft())
 
     def _run(self, step: Step) -> None:
         try:
-            results = self._prepared(step)
+            results = run_step(self._executor, step, self._device, self._now)
         finally:
             self._ended.append(step)
             self._wake.set()
         done = [(work, result) for work, result in zip(step.work, results, strict=True) if result is not None]
         self._deliver(done, _reports(step))
-
-    def _prepared(self, step: Step) -> list[Result | None]:
-        report = step.work[0].report
-        before = self._now()
-        try:
-            step.payload = self._executor.prepare(step)
-        except Unavailable:
-            raise
-        except BaseException:  # run_step tries again, blames whoever is at fault and logs it
-            step.payload = None
-        if report is not None:
-            report.prepare = self._now() - before
-        return run_step(self._executor, step, self._device)
 
     def _capacity(self) -> Capacity:
         return self._executor.capacity()
@@ -212,9 +204,5 @@ class EngineLoop:
 
 
 def _reports(step: Step) -> list[StepReport]:
-    """The reports of a step: one, or several after bisection, which leaves the work of one part side by side."""
-    reports: list[StepReport] = []
-    for work in step.work:
-        if work.report is not None and (not reports or reports[-1] is not work.report):
-            reports.append(work.report)
-    return reports
+    """The reports of a step: one, or several if parts of it ran alone; none if nobody waited for it any more."""
+    return list(dict.fromkeys(work.report for work in step.work if work.report is not None))

@@ -5,11 +5,13 @@ The loop drives it with real threads; tests and simulations drive it with a virt
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import structlog
 
+from jackfield.engine.bisect import EXPIRED
 from jackfield.engine.queue import Queue
 from jackfield.errors import ExecutionFailed, Expired, JackfieldError
 from jackfield.interfaces import BatchingPolicy, Capacity, Scheduler
@@ -17,7 +19,7 @@ from jackfield.work import Step, StepReport, Wait, Work
 
 log = structlog.get_logger("jackfield.engine")
 
-_LOOK_AGAIN = 1.0  # a policy that says "wait" with work waiting and an idle device is asked again after so many seconds
+_LOOK_AGAIN = 1.0  # seconds after which a policy that says "wait" is asked again, if work waits and the device is idle
 
 
 class Planner:
@@ -48,9 +50,14 @@ class Planner:
         return self._steps > 0
 
     def admit(self, work: Work, now: float) -> None:
-        """Let `work` wait, unless it is over already."""
-        if work.final is None:
+        """Let `work` wait, unless it is over already. A scheduler that does not take it in costs this work alone."""
+        if work.final is not None:
+            return
+        try:
             self.queue.add(work, now)
+        except Exception as error:
+            log.error("scheduler raised", replica=self.name, error=f"{type(error).__name__}: {error}")
+            self._refused(work, ExecutionFailed(f"the scheduler of replica '{self.name}' failed"))
 
     def withdraw(self, work: Work) -> None:
         """Forget `work` that was cancelled, if it still waits."""
@@ -59,7 +66,7 @@ class Planner:
     def next(self, now: float) -> Step | Wait:
         """The next step, already taken out of the queue; or when to ask again."""
         for work in self.queue.advance(now):
-            self._refused(work, Expired("Request timeout expired"))
+            self._refused(work, Expired(EXPIRED))
         while True:
             if not len(self.queue):
                 return Wait(None)
@@ -113,13 +120,15 @@ class Planner:
         return rows
 
     def _bounded(self, wait: Wait, now: float) -> Wait:
-        until = wait.until
-        if until is None and not self._steps:
-            until = now + _LOOK_AGAIN
+        """`wait` with the next deadline in it; and nothing that a policy says puts an idle device to sleep for good."""
+        until = math.inf if wait.until is None else wait.until
+        latest = math.inf if self._steps else now + _LOOK_AGAIN
         deadline = self.queue.next_deadline
-        if deadline is not None and (until is None or deadline < until):
-            until = deadline
-        return Wait(until, wait.rows)
+        if deadline is not None and deadline < latest:
+            latest = deadline
+        if not until < latest:  # also where it is not a number
+            until = latest
+        return Wait(None if until == math.inf else until, max(wait.rows, 1))
 
     def _fail_oldest(self, error: Exception) -> None:
         log.error("batching policy raised", replica=self.name, error=f"{type(error).__name__}: {error}")

@@ -6,8 +6,14 @@ import heapq
 import itertools
 from collections.abc import Hashable, Iterator
 
+import structlog
+
 from jackfield.interfaces import Scheduler
 from jackfield.work import Work
+
+log = structlog.get_logger("jackfield.engine")
+
+_SLACK = 64  # how many deadlines of work that has left may lie about
 
 
 class Queue:
@@ -29,33 +35,39 @@ class Queue:
         return work in self._members
 
     def __iter__(self) -> Iterator[Work]:
-        return (work for work in self._scheduler.offer(self._now) if work.final is None)
+        members = self._members  # a scheduler may still offer what has left
+        return (work for work in self._scheduler.offer(self._now) if work.final is None and work in members)
 
     def rows_of(self, key: Hashable) -> int:
         """How many rows of works with this key wait."""
         return self._rows_by_key.get(key, 0)
 
     def add(self, work: Work, now: float) -> None:
-        """Take `work` in."""
+        """Take `work` in. If the scheduler raises, it is not in here."""
         self._scheduler.add(work, now)
         self._members.add(work)
         self.rows += work.rows
         self._rows_by_key[work.key] = self._rows_by_key.get(work.key, 0) + work.rows
         if work.deadline is not None:
+            if len(self._deadlines) > _SLACK + 2 * len(self._members):
+                self._forget_deadlines()
             heapq.heappush(self._deadlines, (work.deadline, next(self._ticket), work))
 
     def remove(self, work: Work) -> None:
-        """Let go of `work`, if it is in here."""
+        """Let go of `work`, if it is in here, whatever the scheduler says to it."""
         if work not in self._members:
             return
         self._members.remove(work)
-        self._scheduler.remove(work)
         self.rows -= work.rows
         left = self._rows_by_key.get(work.key, 0) - work.rows  # works of no rows may have seen their key go
         if left > 0:
             self._rows_by_key[work.key] = left
         else:
             self._rows_by_key.pop(work.key, None)
+        try:
+            self._scheduler.remove(work)
+        except Exception:
+            log.exception("scheduler raised in remove")
 
     def advance(self, now: float) -> list[Work]:
         """Set the time of the order, and take out and return the work whose deadline has passed."""
@@ -78,3 +90,8 @@ class Queue:
     def any(self) -> Work:
         """Some work in here, without asking the scheduler."""
         return next(iter(self._members))
+
+    def _forget_deadlines(self) -> None:
+        """Those of work that has left: behind an early deadline that waits they would pile up."""
+        self._deadlines = [entry for entry in self._deadlines if entry[2] in self._members]
+        heapq.heapify(self._deadlines)

@@ -26,8 +26,15 @@ class Plug:
         Called at start for listing and when the configuration asks for the plugin; must be cheap and not import
         heavy libraries. Override to probe for more than modules (a driver, a device).
         """
-        missing = [name for name in cls.requires if importlib.util.find_spec(name) is None]
+        missing = [name for name in cls.requires if not _importable(name)]
         if not missing:
             return None
         need = " and ".join(missing)
         return f"{need} is not installed" + (f"; install it with the extra '{cls.extra}'" if cls.extra else "")
+
+
+def _importable(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # a parent package is missing, or is half loaded
+        return False

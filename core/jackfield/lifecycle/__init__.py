@@ -2,5 +2,5 @@
 
 `opening` makes an executor out of a model's configuration, `probe` finds and checks the batch axis, `samples` makes
 inputs for both that and `warmup`; `replica` is one running copy, `version` has replicas behind a router, `model` has
-versions; `statistics` counts, `observers` tells.
+versions; `statistics` counts, `observers` tells, `background` waits for threads that may hang.
 """

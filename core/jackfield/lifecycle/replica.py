@@ -10,8 +10,9 @@ import structlog
 
 from jackfield.clock import Clock
 from jackfield.engine.admission import Admission
+from jackfield.engine.bisect import EXPIRED
 from jackfield.engine.loop import EngineLoop
-from jackfield.errors import Cancelled, Expired, JackfieldError, Unavailable
+from jackfield.errors import Cancelled, ExecutionFailed, Expired, JackfieldError, Unavailable
 from jackfield.interfaces import BatchingPolicy, Executor, Scheduler
 from jackfield.work import Response, Result, State, StepReport, Work
 
@@ -108,7 +109,8 @@ class LocalReplica:
 
     def _settle_all(self, results: Sequence[tuple[Work, Result]], reports: Sequence[StepReport]) -> None:
         for report in reports:
-            self._admission.learn(report.rows, report.prepare + report.execute + report.finish)
+            if not report.failed:
+                self._admission.learn(report.rows, report.prepare + report.execute + report.finish)
             self._stepped(report)
         for work, result in results:
             self._settle(work, result)
@@ -118,13 +120,17 @@ class LocalReplica:
             return
         now = self._now()
         if work.deadline is not None and now > work.deadline and not isinstance(result, Cancelled):
-            result = Expired("Request timeout expired")
+            result = Expired(EXPIRED)
         if isinstance(result, Response):
             if not result.final:
-                work.sink(work, result)
+                self._tell(work, result)
                 return
             work.final = State.COMPLETED
         else:
+            if not isinstance(result, JackfieldError):  # an executor is foreign code
+                result = ExecutionFailed(  # type: ignore[unreachable]
+                    f"the executor answered with an object of type {type(result).__name__}"
+                )
             work.final = _state_of(result)
             work.error = result
         work.finished = now
@@ -133,6 +139,9 @@ class LocalReplica:
         self._bytes -= work.bytes
         if not self._works:
             self._idle.set()
+        self._tell(work, result)
+
+    def _tell(self, work: Work, result: Result) -> None:
         try:
             work.sink(work, result)
         except Exception:  # a sink that fails must not cost the others in its batch their answers

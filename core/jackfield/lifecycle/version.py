@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import partial
 
 import structlog
 
@@ -13,6 +15,7 @@ from jackfield.config.models import ModelConfig
 from jackfield.engine.bisect import public
 from jackfield.errors import Cancelled, InvalidRequest, JackfieldError, LoadError, Overloaded, Unavailable
 from jackfield.interfaces import Placement, Replica, Router
+from jackfield.lifecycle.background import in_background
 from jackfield.lifecycle.observers import Observers
 from jackfield.lifecycle.opening import Opener
 from jackfield.lifecycle.spec import LocalSpec
@@ -89,14 +92,13 @@ class Version:
     async def load(self) -> None:
         """Start the replicas, one after another; afterwards the version is ready or failed. Never raises LoadError."""
         self._enter(VersionState.LOADING)
-        placement: Placement = self._registry.get("placement", self.config.placement.name)(
-            self.config.placement.options
-        )
+        section = self.config.placement
         try:
+            placement: Placement = self._registry.get("placement", section.name)(section.options)
             async with asyncio.timeout(self.config.load_timeout_s):
                 for number in range(self.config.replicas):
                     spec = self._spec(f"{self.model}/{self.name}/{number}")
-                    self.replicas.append(await asyncio.to_thread(self._start, placement, spec))
+                    await in_background(f"loading {spec.name}", partial(self._start, placement, spec), self._post)
         except asyncio.CancelledError:
             self._abandoned = True
             raise
@@ -131,7 +133,11 @@ class Version:
 
     async def unload(self, timeout: float) -> None:
         """Refuse new requests, answer the accepted ones within `timeout` seconds, and free everything."""
-        if self.state in (VersionState.UNLOADED, VersionState.FAILED):
+        self._abandoned = True
+        if self.state is VersionState.UNLOADED:
+            return
+        if self.state is VersionState.FAILED:  # it may have died after it was ready
+            await self._stop(0)
             return
         self._enter(VersionState.DRAINING)
         await self._stop(timeout)
@@ -169,6 +175,8 @@ class Version:
             timeout = self.config.timeout_s
             if timeout is None:
                 return None
+        elif math.isnan(timeout):
+            raise InvalidRequest(f"timeout of a request for model '{self.model}' must be a number of seconds, got nan")
         return now + min(timeout, self.config.max_timeout_s)
 
     def _check_outputs(self, request: Request) -> None:
@@ -196,13 +204,12 @@ class Version:
         self.statistics.stepped(report)
         self._observers.stepped(self.model, self.name, report)
 
-    def _start(self, placement: Placement, spec: LocalSpec) -> Replica:
+    def _start(self, placement: Placement, spec: LocalSpec) -> None:
         """On a loading thread, which cannot be interrupted: a replica that nobody waits for any more is stopped."""
         replica = placement.start(spec)
-        if self._abandoned:
+        self.replicas.append(replica)
+        if self._abandoned:  # looked at after the replica can be seen, so that one side or the other stops it
             replica.stop(0)
-            raise LoadError("loading was given up")
-        return replica
 
     def _spec(self, name: str) -> LocalSpec:
         return LocalSpec(

@@ -34,7 +34,9 @@ class Registry:
     def __init__(self, manager: Manager) -> None:
         self.plugins: tuple[Plugin, ...] = tuple(manager.plugins)
         self._entries = {socket.name: _entries(manager, socket) for socket in SOCKETS}
-        self.commands: Mapping[str, Any] = MappingProxyType(_commands(manager))
+        commands, owners = _commands(manager)
+        self.commands: Mapping[str, Any] = MappingProxyType(commands)
+        self.command_owners: Mapping[str, Plugin] = MappingProxyType(owners)
 
     @classmethod
     def installed(cls) -> Registry:
@@ -80,7 +82,7 @@ def _entries(manager: Manager, socket: Socket) -> dict[str, Entry]:
     return dict(sorted(entries.items()))
 
 
-def _commands(manager: Manager) -> dict[str, Any]:
+def _commands(manager: Manager) -> tuple[dict[str, Any], dict[str, Plugin]]:
     import click
 
     commands: dict[str, Any] = {}
@@ -92,7 +94,7 @@ def _commands(manager: Manager) -> dict[str, Any]:
             if name in owners:
                 raise _taken(plugin, owners[name], f"command '{name}'")
             commands[name], owners[name] = command, plugin
-    return dict(sorted(commands.items()))
+    return dict(sorted(commands.items())), owners
 
 
 def _checked(socket: Socket, name: str, cls: object, plugin: Plugin) -> Entry:

@@ -1,14 +1,15 @@
 """What endpoints share: reading a body within limits, exchanging a request for a response, sending it.
 
-`body` reads, `exchange` submits and waits, `respond` sends; `protocol` and `serving` run the app under uvicorn.
+`body` reads, `exchange` submits and waits, `respond` sends; `protocol` is uvicorn's own, with limits.
 """
 
-from jackfield.interfaces.endpoint import Message, Receive, Scope, Send
+from jackfield.interfaces.endpoint import ASGIApp, Message, Receive, Scope, Send
 from jackfield.web.body import BodyTimeout, ClientGone, header, read_body
 from jackfield.web.exchange import exchange
 from jackfield.web.respond import send_bytes, send_json
 
 __all__ = [
+    "ASGIApp",
     "BodyTimeout",
     "ClientGone",
     "Message",

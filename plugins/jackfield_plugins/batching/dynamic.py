@@ -62,7 +62,9 @@ class Dynamic(BatchingPolicy):
     def plan(self, waiting: Waiting, running: Sequence[Work], capacity: Capacity, now: float) -> Sequence[Work] | Wait:
         """The oldest work and others of its key: at once if they fill a step, otherwise when the device is free and
         nobody else is expected."""
-        first = next(iter(waiting))
+        first = next(iter(waiting), None)
+        if first is None:  # all that waited was cancelled this very moment
+            return Wait()
         most = max(min(self._most, capacity.rows), 1)
         rows = waiting.rows_of(first.key)
         self._returning.seen(waiting.rows, now)

@@ -1,9 +1,12 @@
 """The Open Inference Protocol over REST, with binary tensors: endpoint `open-inference`, at `/v2`.
 
-The way of an inference: `app` finds the route (`paths`), `infer` reads, decodes, exchanges and answers. Decoding is
-`request` (over `schema`, `datatypes`, `json_data`, `large`, `binary`, `raw`, `parameters`, `outputs`), encoding is `response` (over
-`json_output`, `binary`, `classification`, `labels`). `headers` and `compression` are HTTP's part, `statuses` turns errors into
-statuses. All other routes are plain functions in `health`, `metadata`, `model_config`, `model_stats` and `repository`.
+The way of an inference: `app` finds the route (`paths`), `infer` reads, decodes, exchanges and answers.
+
+- Decoding is `request`: `schema` is its JSON, `json_data` (over `pieces` and `large`) and `binary` make the arrays,
+  `parameters` and `outputs` read what is asked for, `raw` takes a body without JSON. `datatypes` serves both ways.
+- Encoding is `response`: `json_output`, `binary`, `classification` and its `labels`.
+- `headers` and `compression` are HTTP's part; `statuses` turns errors into statuses.
+- All other routes are plain functions: `health`, `metadata`, `model_config`, `model_stats`, `repository`.
 """
 
 from __future__ import annotations

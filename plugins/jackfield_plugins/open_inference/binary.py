@@ -67,7 +67,8 @@ def _joined(array: Array) -> bytes:
 def _elements(name: str, shape: tuple[int, ...], count: int, body: bytes, start: int, size: int) -> Array:
     if size < 4 * count:
         raise InvalidRequest(
-            f"input '{shown(name)}': its shape {list(shape)} is {count} elements of BYTES, which {size} bytes cannot hold"
+            f"input '{shown(name)}': its shape {list(shape)} is {count} elements of BYTES, "
+            f"which {size} bytes cannot hold"
         )
     end = start + size
     elements = []

@@ -67,5 +67,6 @@ def refuse_formless(signature: Signature, asked: Wanted) -> None:
         form = forms.get(spec.name, default)
         if not form.binary and not form.classes and KINDS[spec.datatype].element is None:
             raise InvalidRequest(
-                f"output '{spec.name}': {spec.datatype.value} has no JSON form: ask for it as binary data ('binary_data')"
+                f"output '{spec.name}': {spec.datatype.value} has no JSON form: ask for it as binary data "
+                "('binary_data')"
             )

@@ -56,6 +56,7 @@ def _with_open(spec: TensorSpec, length: int) -> tuple[int, ...]:
         open_axes.remove(spec.batch_axis)
     if len(open_axes) > 1:
         raise InvalidRequest(
-            f"input '{spec.name}' has several open axes {list(shape)}, and a raw binary request cannot tell their lengths"
+            f"input '{spec.name}' has several open axes {list(shape)}, and a raw binary request cannot tell how long "
+            "they are"
         )
     return tuple(length if axis in open_axes else 1 if size == -1 else size for axis, size in enumerate(shape))

@@ -69,12 +69,14 @@ def _inputs(messages: Sequence[InputMessage], body: bytes, position: int) -> dic
             raise InvalidRequest(f"input '{shown(name)}' has both 'data' and the parameter 'binary_data_size'")
         if size > len(body) - position:
             raise InvalidRequest(
-                f"input '{shown(name)}': 'binary_data_size' is {size}, and {len(body) - position} bytes are left in the body"
+                f"input '{shown(name)}': 'binary_data_size' is {size}, and {len(body) - position} bytes of the body are left"
             )
         arrays[name] = from_binary(name, kind, shape, count, body, position, size)
         position += size
     if position != len(body):
-        raise InvalidRequest(f"the body has {len(body) - position} bytes more than its inputs' 'binary_data_size' add up to")
+        raise InvalidRequest(
+            f"the body has {len(body) - position} bytes more than its inputs' 'binary_data_size' add up to"
+        )
     return arrays
 
 

@@ -10,8 +10,7 @@ from pydantic import Field
 
 from jackfield import Endpoint, Options, Route
 from jackfield.errors import ConfigError
-from jackfield.interfaces.endpoint import Receive, Scope, Send
-from jackfield.web import header, send_bytes, send_json
+from jackfield.web import Receive, Scope, Send, header, send_bytes, send_json
 from jackfield_plugins.prometheus.observer import Prometheus
 
 

@@ -17,7 +17,8 @@ from jackfield import Options, Scheduler, Work
 
 
 class PriorityOptions(Options):
-    """Priorities of requests: 1 is the highest, 0 means the default level, larger numbers than `levels` the lowest."""
+    """Priorities of requests: 1 is the highest, 0 and less mean the default level, and what is beyond `levels` the
+    lowest."""
 
     levels: int = Field(default=8, ge=1, le=1000)
     """How many levels there are."""
@@ -70,7 +71,8 @@ class Priority(Scheduler):
         return sum(len(queue) for queue in self._levels)
 
     def _level(self, work: Work) -> int:
-        return min(work.request.priority or self._default, len(self._levels)) - 1
+        priority = work.request.priority
+        return min(priority if priority > 0 else self._default, len(self._levels)) - 1
 
 
 def _turn(item: tuple[float, int, Work]) -> tuple[float, int]:

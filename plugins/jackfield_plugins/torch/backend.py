@@ -70,7 +70,8 @@ class TorchBackend(Backend):
         if self.settings.compile:
             model = torch.compile(model, dynamic=True)
         capabilities = Capabilities(max_rows=artifact.metadata.get("max_rows"))
-        return TorchExecutor(model, arguments, artifact.signature, capabilities, target)
+        bounds = artifact.metadata.get("bounds") or ()
+        return TorchExecutor(model, arguments, artifact.signature, capabilities, target, bounds)
 
     def _model(self, artifact: Artifact, device: Any) -> tuple[Any, Any]:
         import torch
@@ -84,7 +85,7 @@ class TorchBackend(Backend):
 
             # the artifact is shared by all replicas, and the pass works in place
             program = move_to_device_pass(copy.deepcopy(program), device)
-        # guards are text that is evaluated as code; the signature checks the shapes instead
-        return program.module(check_guards=False), argument_builder(
-            program.call_spec.in_spec, artifact.metadata.get("fixed", {})
-        )
+        # guards are text that is evaluated as code; signature and bounds check the shapes instead
+        model = program.module(check_guards=False)
+        model.validate_inputs = artifact.metadata.get("bounds") is None
+        return model, argument_builder(program.call_spec.in_spec, artifact.metadata.get("fixed", {}))

@@ -8,20 +8,27 @@ from typing import Any
 import numpy as np
 
 from jackfield import Array, Capabilities, Datatype, Signature, TensorExecutor
-from jackfield.errors import ExecutionFailed
+from jackfield.errors import ExecutionFailed, InvalidRequest
 
 Arguments = Callable[[list[Any]], tuple[Sequence[Any], dict[str, Any]]]
 
 
 class TorchExecutor(TensorExecutor):
-    """Calls `model` with what `arguments` makes of the tensors, in the signature's order.
+    """Calls `model` with what `arguments` makes of the tensors, in the signature's order. `bounds` limits the lengths
+    of inputs' axes: (input, axis, least, most).
 
     On the CPU arrays become tensors without a copy, and tensors arrays. Whatever the model raises passes through;
     running out of memory leaves the executor usable.
     """
 
     def __init__(
-        self, model: Any, arguments: Arguments, signature: Signature, capabilities: Capabilities, device: Any
+        self,
+        model: Any,
+        arguments: Arguments,
+        signature: Signature,
+        capabilities: Capabilities,
+        device: Any,
+        bounds: Sequence[tuple[str, int, int, int]] = (),
     ) -> None:
         import torch
 
@@ -30,12 +37,20 @@ class TorchExecutor(TensorExecutor):
         self._model = model
         self._arguments = arguments
         self._device = device
+        self._bounds = bounds
         self._on_host = device.type == "cpu"
         self._inputs = tuple((spec.name, spec.datatype is Datatype.BF16) for spec in signature.inputs)
         self._names = signature.output_names
 
     def run(self, inputs: dict[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
-        """Run the model. Raises ExecutionFailed if it returns something else than its signature's tensors."""
+        """Run the model. Raises ExecutionFailed if it returns something else than its signature's tensors,
+        InvalidRequest if an axis is shorter or longer than the model was exported for."""
+        for name, axis, least, most in self._bounds:
+            if not least <= inputs[name].shape[axis] <= most:
+                raise InvalidRequest(
+                    f"axis {axis} of input '{name}' has length {inputs[name].shape[axis]}, and the model was exported "
+                    f"for lengths of {least} to {most}"
+                )
         with self._torch.inference_mode():
             args, kwargs = self._arguments([self._tensor(inputs[name], half) for name, half in self._inputs])
             result = self._model(*args, **kwargs)

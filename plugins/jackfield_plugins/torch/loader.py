@@ -38,8 +38,7 @@ class TorchLoader(Loader):
     that it holds no code; with `allow_torchscript` also what torch.jit.save wrote (kind `torchscript`, content the Path
     of the file).
 
-    `metadata["fixed"]` holds the values of an exported program's constant arguments, `metadata["max_rows"]` the most
-    rows that it was exported for.
+    Of an exported program `metadata` holds what `program.Described` says: `fixed`, `bounds` and `max_rows`.
     """
 
     options = TorchLoaderOptions
@@ -102,12 +101,10 @@ class TorchLoader(Loader):
 
 def _exported(path: Path, source: str) -> Artifact:
     import torch
-    from torch.export.pt2_archive._package import load_pt2
 
     try:
         inspect(torch._C.PyTorchFileReader(str(path)), source)
-        # torch.export.load would turn to an older, unchecked format if this failed
-        program: Any = load_pt2(str(path) if path.suffix == ".pt2" else path.open("rb")).exported_programs["model"]
+        program = _program(path)
         described = describe(program, source)
     except LoadError:
         raise
@@ -116,5 +113,15 @@ def _exported(path: Path, source: str) -> Artifact:
         raise LoadError(
             f"'{source}' cannot be opened as an exported program: {type(error).__name__}: {text}"
         ) from error
-    metadata = {"fixed": described.fixed, "max_rows": described.max_rows}
+    metadata = {"fixed": described.fixed, "bounds": described.bounds, "max_rows": described.max_rows}
     return Artifact("torch-export", source, program, described.signature, metadata=metadata)
+
+
+def _program(path: Path) -> Any:
+    # torch.export.load would turn to an older, unchecked format if this failed
+    from torch.export.pt2_archive._package import load_pt2
+
+    if path.suffix == ".pt2":
+        return load_pt2(str(path)).exported_programs["model"]
+    with path.open("rb") as file:  # of a path with another suffix it warns
+        return load_pt2(file).exported_programs["model"]

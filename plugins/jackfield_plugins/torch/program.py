@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,14 +10,22 @@ from typing import Any
 from jackfield import Datatype, Signature, TensorSpec
 from jackfield.errors import LoadError
 
+Bound = tuple[str, int, int, int]
+"""Input, axis, least length, greatest length."""
+
+UNBOUNDED = 2**31
+
 
 @dataclass(frozen=True, slots=True)
 class Described:
     """`fixed`: the values of arguments that were constants when the model was exported, by their place among all.
-    `max_rows`: most rows along the candidate for the batch axis; None for no limit."""
+    `bounds`: the lengths that the model was exported for, where they are limited; None if lengths depend on each other
+    in ways that cannot be put like this, so that the program has to check them itself. `max_rows`: most rows along the
+    candidate for the batch axis; None for no limit."""
 
     signature: Signature
     fixed: Mapping[int, Any]
+    bounds: tuple[Bound, ...] | None
     max_rows: int | None
 
 
@@ -54,7 +61,11 @@ def describe(program: Any, source: str) -> Described:
             inputs.append(_spec(arg.name, placeholders[arg.name].meta.get("val"), known, f"input of '{source}'"))
     outputs = _outputs(program, known, source)
     signature = _with_batch_axis(Signature(tuple(inputs), outputs))
-    return Described(signature, fixed, _max_rows(program, signature))
+    bounds = _bounds(program, signature)
+    axes = {spec.name: spec.batch_axis for spec in signature.inputs}
+    most = min((last for name, axis, _, last in bounds if axis == axes[name]), default=UNBOUNDED)
+    simple = all(bool(spec.axes[i]) for spec in signature.inputs for i, n in enumerate(spec.shape or ()) if n == -1)
+    return Described(signature, fixed, bounds if simple else None, most if most < UNBOUNDED else None)
 
 
 def _outputs(program: Any, known: Mapping[Any, Datatype], source: str) -> tuple[TensorSpec, ...]:
@@ -132,20 +143,20 @@ def _placed(signature: Signature, axis: Callable[[TensorSpec], int | None]) -> S
     )
 
 
-def _max_rows(program: Any, signature: Signature) -> int | None:
-    ranges = {str(symbol): bounds for symbol, bounds in program.range_constraints.items()}
-    limits = [
-        int(ranges[spec.axes[spec.batch_axis]].upper)
+def _bounds(program: Any, signature: Signature) -> tuple[Bound, ...]:
+    ranges = {str(symbol): _range(values) for symbol, values in program.range_constraints.items()}
+    return tuple(
+        (spec.name, axis, *ranges[symbol])
         for spec in signature.inputs
-        if spec.batch_axis is not None and spec.axes and spec.axes[spec.batch_axis] in ranges
-        if _finite(ranges[spec.axes[spec.batch_axis]].upper)
-    ]
-    return min(limits, default=None)
+        for axis, symbol in enumerate(spec.axes)
+        if symbol in ranges and ranges[symbol] != (0, UNBOUNDED)
+    )
 
 
-def _finite(bound: Any) -> bool:
-    # an open range ends at PyTorch's own notion of infinity, or at the largest of its integers
-    try:
-        return math.isfinite(float(bound)) and int(bound) < 2**31
-    except (TypeError, ValueError, OverflowError):
-        return False
+def _range(values: Any) -> tuple[int, int]:
+    return max(int(values.lower), 0), min(_whole(values.upper), UNBOUNDED)
+
+
+def _whole(limit: Any) -> int:
+    text = str(limit)  # there are several infinities, and not all of them can be compared
+    return int(text) if text.isdigit() else UNBOUNDED

@@ -14,7 +14,8 @@ from tests.core.plugins.distributions import Site, build
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The wheel of each distribution of the catalogue."""
-    return build(EVERYTHING, tmp_path_factory.mktemp("distributions"))
+    sources = tmp_path_factory.mktemp("sources")
+    return build([one.write(sources) for one in EVERYTHING], tmp_path_factory.mktemp("wheels"))
 
 
 @pytest.fixture

@@ -98,12 +98,11 @@ def jackfield_batching_policies():
 """
 
 
-def build(distributions: Iterable[Distribution], folder: Path) -> dict[str, Path]:
-    """Build all wheels in one process, which is what makes a suite of real distributions affordable."""
-    wheels = folder / "wheels"
-    roots = [distribution.write(folder) for distribution in distributions]
-    subprocess.run([sys.executable, "-c", _BUILD, str(wheels), *map(str, roots)], check=True, capture_output=True)
-    return {wheel.name.split("-")[0].replace("_", "-"): wheel for wheel in wheels.glob("*.whl")}
+def build(roots: Iterable[Path], folder: Path) -> dict[str, Path]:
+    """The wheels of source trees by their distribution's name. One process builds them all, which is what makes a
+    suite of real distributions affordable."""
+    subprocess.run([sys.executable, "-c", _BUILD, str(folder), *map(str, roots)], check=True, capture_output=True)
+    return {wheel.name.split("-")[0].replace("_", "-"): wheel for wheel in folder.glob("*.whl")}
 
 
 @dataclass(frozen=True)
@@ -134,10 +133,17 @@ class Site:
         return found
 
     def refused(self, environ: Mapping[str, str], *asks: str) -> str:
-        """The one sentence that the start, or the first of `asks` (socket:name), stops with."""
-        done = self.run("-c", PROBE, *asks, environ=environ)
-        assert done.returncode == 2, done.stdout + done.stderr
-        assert done.stdout == ""
-        sentence, *rest = done.stderr.splitlines()
-        assert rest == [], done.stderr
-        return sentence
+        """The one sentence that the command line stops with; or, if the start goes well, the first of `asks`
+        (socket:name) that cannot be had."""
+        listed = self.run("-m", "jackfield", "plugins", environ=environ)
+        if not asks:
+            return _sentence(listed).removeprefix("jackfield: ")
+        assert listed.returncode == 0, listed.stderr
+        return _sentence(self.run("-c", PROBE, *asks, environ=environ))
+
+
+def _sentence(done: subprocess.CompletedProcess[str]) -> str:
+    assert (done.returncode, done.stdout) == (2, ""), done.stdout + done.stderr
+    sentence, *rest = done.stderr.splitlines()
+    assert rest == [], done.stderr
+    return sentence

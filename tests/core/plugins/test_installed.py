@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -83,6 +84,21 @@ def test_a_missing_optional_dependency_is_listed_with_the_extra(installed: Insta
     found = installed("third-optional").found({"JACKFIELD_PLUGINS": "optional"})
     reason = "no_such_module_here is not installed; install it with the extra 'quick'"
     assert found["entries"] == [["batching", "fast", "optional", reason]]
+
+
+def test_the_command_line_lists_what_is_installed(installed: Installed) -> None:
+    site = installed("third-alpha", "third-optional")
+    done = site.run("-m", "jackfield", "plugins", "--json", environ={"JACKFIELD_PLUGINS": "alpha,optional"})
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = json.loads(done.stdout)["plugins"]
+    assert [(plugin["name"], plugin["distribution"], plugin["version"]) for plugin in listed] == [
+        ("alpha", "third-alpha", "1.2.3"),
+        ("optional", "third-optional", "1.2.3"),
+    ]
+    assert [(one["name"], one["available"]) for plugin in listed for one in plugin["fills"]] == [
+        ("alpha-policy", True),
+        ("fast", False),
+    ]
 
 
 def test_a_missing_optional_dependency_is_an_error_once_it_is_asked_for(installed: Installed) -> None:

@@ -1,0 +1,268 @@
+"""The engine without threads: planner, bisection and executor under a virtual clock, event after event."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from jackfield.engine.bisect import run_step
+from jackfield.engine.planner import Planner
+from jackfield.errors import Cancelled, Expired, JackfieldError, Unavailable
+from jackfield.interfaces import BatchingPolicy, Capacity, Executor, Scheduler
+from jackfield.testing.clock import VirtualClock
+from jackfield.testing.scripted import ScriptedExecutor
+from jackfield.work import Outcome, Result, State, Step, Wait, Work
+
+_SOON = 1e-4  # virtual seconds after which a policy is asked again that wants to be asked at once
+
+
+class Stuck(AssertionError):
+    """Work was left over: nothing that was still to happen would have answered it."""
+
+
+@dataclass(slots=True, eq=False)
+class Simulated:
+    """A step as it went. `executed`: the works of each run on the device, more than one after bisection."""
+
+    work: Sequence[Work]
+    planned: float
+    started: float = 0.0
+    ended: float = 0.0
+    executed: list[tuple[Work, ...]] = field(default_factory=list)
+
+
+class Simulation:
+    """One replica, with the semantics of the engine loop: whoever is free plans, a planned step is prepared at once and
+    waits for the device, and with two `lanes` that happens while another step is on it.
+
+    `duration` gives the virtual seconds of a run on the device. `submit`, `cancel` and whatever is put down with
+    `later` play the part of the event loop; nothing happens until `advance` or `drain` lets time pass. Every answer
+    goes to the work's own sink, and is kept in `answers`; each step is in `steps`. An executor that raises Unavailable
+    takes the replica down: all its work is answered, `alive` is False, and `submit` raises Unavailable.
+    """
+
+    def __init__(
+        self,
+        policy: BatchingPolicy,
+        scheduler: Scheduler,
+        executor: Executor | None = None,
+        *,
+        lanes: int = 1,
+        duration: Callable[[Step], float] = lambda step: 0.001,
+        clock: VirtualClock | None = None,
+    ) -> None:
+        self.clock = clock if clock is not None else VirtualClock()
+        self.alive = True
+        self.accepted: list[Work] = []
+        self.answers: dict[Work, Result] = {}
+        self.steps: list[Simulated] = []
+        self._executor = _Timed(executor if executor is not None else ScriptedExecutor(), duration)
+        self.planner = Planner("simulated", policy, scheduler, self._executor.capacity, self._settle)
+        self._lanes = lanes
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._ticket = itertools.count()
+        self._inbox: deque[Work] = deque()
+        self._prepared: deque[tuple[Step, Simulated]] = deque()
+        self._executing = False
+        self._wait: Wait | None = None
+        self._arrived = 0
+        self._asked = 0
+
+    @property
+    def outstanding(self) -> int:
+        """How many works were accepted and have no answer."""
+        return len(self.accepted) - len(self.answers)
+
+    @property
+    def counts(self) -> Counter[State]:
+        """How many works are in which final state."""
+        return Counter(work.final for work in self.answers if work.final is not None)
+
+    def submit(self, work: Work) -> Work:
+        """Accept `work`, which arrives now."""
+        if not self.alive:
+            raise Unavailable("the simulated replica is down")
+        self.accepted.append(work)
+        self._inbox.append(work)
+        self._arrived += work.rows or 1
+        if self._wait is not None and self._arrived >= self._wait.rows:
+            self._rouse()
+        return work
+
+    def cancel(self, work: Work) -> None:
+        """The client of `work` has gone."""
+        if work.final is None:
+            self._settle(work, Cancelled("the request was cancelled"))
+            self._withdraw(work)
+
+    def later(self, delay: float, call: Callable[[], None]) -> None:
+        """Call `call` after `delay` virtual seconds."""
+        self._at(self.clock.now() + delay, call)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and do what there is to do meanwhile."""
+        end = self.clock.now() + seconds
+        self._turn()
+        while (moment := self._next()) is not None and moment <= end:
+            self._go_on(moment)
+        self.clock.reach(end)
+        self._turn()
+
+    def drain(self, longest: float = 3600.0) -> None:
+        """Let time pass until all work is answered and the device idle. Raises Stuck if that takes longer than
+        `longest` virtual seconds, or if nothing is left that would lead there."""
+        end = self.clock.now() + longest
+        self._turn()
+        while self.outstanding or self._executing or self._prepared or len(self.planner.queue):
+            moment = self._next()
+            if moment is None or moment > end:
+                raise Stuck(f"{self.outstanding} works are left without an answer, {len(self.planner.queue)} wait")
+            self._go_on(moment)
+
+    def _go_on(self, moment: float) -> None:
+        self.clock.reach(moment)
+        while self._events and self._events[0][0] <= moment:
+            heapq.heappop(self._events)[2]()
+        self._turn()
+
+    def _next(self) -> float | None:
+        """The moment at which something happens next."""
+        moments = [self._events[0][0]] if self._events else []
+        if self._wait is not None and self._wait.until is not None:
+            moments.append(max(self._wait.until, self.clock.now()))
+        return min(moments, default=None)
+
+    def _turn(self) -> None:
+        """Let the lanes do all that they can do at this moment."""
+        while self.alive:
+            if self._prepared and not self._executing:
+                self._execute(*self._prepared.popleft())
+            elif len(self._prepared) + self._executing < self._lanes and not self._asleep():
+                self._plan()
+            else:
+                return
+
+    def _asleep(self) -> bool:
+        wait = self._wait
+        if wait is None:
+            return False
+        return wait.until is None or wait.until > self.clock.now()
+
+    def _plan(self) -> None:
+        now = self.clock.now()
+        while self._inbox:
+            work = self._inbox.popleft()
+            self._asked += work.rows or 1
+            self.planner.admit(work, now)
+        plan = self.planner.next(now)
+        if isinstance(plan, Step):
+            self._wait = None
+            record = Simulated(tuple(plan.work), now)
+            self.steps.append(record)
+            self._prepared.append((plan, record))
+            return
+        until = None if plan.until is None else max(plan.until, now + _SOON)
+        self._wait = Wait(until, self._asked + max(plan.rows - self.planner.queue.rows, 0))
+
+    def _execute(self, step: Step, record: Simulated) -> None:
+        self._executing = True
+        start = record.started = self.clock.now()
+        timed = self._executor
+        timed.begin(record)
+        try:
+            results = run_step(timed, step, nullcontext(), lambda: start + timed.spent)
+        except Unavailable as error:
+            results, death = [], str(error)
+            self._at(start + timed.spent, lambda: self._die(death))
+            return
+        record.ended = start + timed.spent
+        self._at(record.ended, lambda: self._end(step, results))
+
+    def _end(self, step: Step, results: Sequence[Result | None]) -> None:
+        self._executing = False
+        if not self.alive:
+            return
+        self.planner.ended(step, self.clock.now())
+        self._rouse()
+        for work, result in zip(step.work, results, strict=True):
+            if result is not None:
+                self._settle(work, result)
+
+    def _die(self, reason: str) -> None:
+        self.alive = False
+        self._executing = False
+        self._prepared.clear()
+        self._wait = None
+        for work in self.accepted:
+            if work.final is None:
+                self._settle(work, Unavailable(f"the simulated replica is down: {reason}"))
+                self.planner.withdraw(work)
+
+    def _settle(self, work: Work, result: Result) -> None:
+        """As a replica does: a work is over once, late answers are expired ones."""
+        if work.final is not None:
+            return
+        now = self.clock.now()
+        if work.deadline is not None and now > work.deadline and not isinstance(result, Cancelled):
+            result = Expired("Request timeout expired")
+        if isinstance(result, JackfieldError):
+            work.error = result
+            work.final = _STATES.get(type(result), State.FAILED)
+        else:
+            work.final = State.COMPLETED
+        work.finished = now
+        self.answers[work] = result
+        work.sink(work, result)
+
+    def _withdraw(self, work: Work) -> None:
+        self.planner.withdraw(work)
+        self._rouse()
+
+    def _rouse(self) -> None:
+        self._wait = None
+
+    def _at(self, moment: float, call: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (moment, next(self._ticket), call))
+
+
+_STATES = {Cancelled: State.CANCELLED, Expired: State.EXPIRED}
+
+
+class _Timed(Executor):
+    """Another executor, with the virtual time that its runs take."""
+
+    def __init__(self, executor: Executor, duration: Callable[[Step], float]) -> None:
+        self.signature = executor.signature
+        self.capabilities = executor.capabilities
+        self.spent = 0.0
+        self._executor = executor
+        self._duration = duration
+        self._record: Simulated | None = None
+
+    def begin(self, record: Simulated) -> None:
+        """A step begins, of which `record` is kept."""
+        self.spent = 0.0
+        self._record = record
+
+    def prepare(self, step: Step) -> Any:
+        """As the other."""
+        return self._executor.prepare(step)
+
+    def execute(self, step: Step) -> Outcome:
+        """As the other; a failing run takes as long as one that succeeds."""
+        if self._record is not None:
+            self._record.executed.append(tuple(step.work))
+        self.spent += self._duration(step)
+        return self._executor.execute(step)
+
+    def capacity(self) -> Capacity:
+        """As the other."""
+        return self._executor.capacity()
+
+
+__all__ = ["Simulated", "Simulation", "Stuck"]

@@ -1,0 +1,101 @@
+"""The ASGI app below `/v2`: routes, methods, and errors as answers."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+import structlog
+
+from jackfield import Server
+from jackfield.errors import Cancelled, JackfieldError, NotFound
+from jackfield.web import Receive, Scope, Send, read_body, send_bytes
+from jackfield_plugins.open_inference.headers import echoed, request_id, trace
+from jackfield_plugins.open_inference.health import live, model_ready, ready
+from jackfield_plugins.open_inference.infer import Inference
+from jackfield_plugins.open_inference.metadata import model_metadata, server_metadata
+from jackfield_plugins.open_inference.model_config import model_config
+from jackfield_plugins.open_inference.model_stats import all_stats, model_stats
+from jackfield_plugins.open_inference.paths import Paths, Route, Target
+from jackfield_plugins.open_inference.repository import index
+from jackfield_plugins.open_inference.statuses import headers_of, status_of
+
+log = structlog.get_logger("jackfield.open_inference")
+
+_GET: Mapping[Route, Callable[[Server, Target], tuple[int, Any]]] = {
+    Route.SERVER: server_metadata,
+    Route.LIVE: live,
+    Route.READY: ready,
+    Route.MODEL: model_metadata,
+    Route.MODEL_READY: model_ready,
+    Route.CONFIG: model_config,
+    Route.STATS: model_stats,
+    Route.ALL_STATS: all_stats,
+}
+_JSON = (b"content-type", b"application/json")
+
+Answer = tuple[int, bytes, list[tuple[bytes, bytes]]]
+
+
+class OpenInferenceApp:
+    """Runs on the event loop."""
+
+    def __init__(self, server: Server, overload_status: int, compress_above: int) -> None:
+        self._server = server
+        self._overload_status = overload_status
+        self._paths = Paths()
+        self._inference = Inference(server, compress_above)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI 3, for `http`."""
+        try:
+            target = self._paths.find(scope["path"])
+            if target is not None and target.route is Route.INFER and scope["method"] == "POST":
+                body, headers = await self._inference.answer(scope, receive, target.model, target.version)
+                status = 200
+            else:
+                status, body, headers = await self._other(scope, receive, target)
+        except Cancelled:  # the client has gone: there is nobody to answer
+            return
+        except JackfieldError as error:
+            status, body, headers = self._refusal(scope, error)
+        except Exception as error:
+            status, body, headers = _failure(scope, error)
+        if scope["method"] == "HEAD":
+            headers.append((b"content-length", b"%d" % len(body)))
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await send_bytes(send, status, body, headers)
+
+    async def _other(self, scope: Scope, receive: Receive, target: Target | None) -> Answer:
+        if target is None:
+            raise NotFound("there is nothing at this path")
+        method = scope["method"]
+        handler = _GET.get(target.route)
+        allowed = ("GET", "HEAD") if handler is not None else ("POST",)
+        if method not in allowed:
+            error = {"error": f"this path takes {' and '.join(allowed)} only"}
+            return 405, orjson.dumps(error), [_JSON, (b"allow", ", ".join(allowed).encode())]
+        if handler is not None:
+            status, content = handler(self._server, target)
+        else:
+            status, content = index(self._server, await read_body(scope, receive, self._server.config.server.limits))
+        return status, orjson.dumps(content), [_JSON]
+
+    def _refusal(self, scope: Scope, error: JackfieldError) -> Answer:
+        headers = dict(scope["headers"])
+        sent = [_JSON, *echoed(request_id(headers), trace(headers)), *headers_of(error)]
+        text = str(error).encode("utf-8", "replace").decode()  # a lone surrogate must not make the error fail
+        return status_of(error, self._overload_status), orjson.dumps({"error": text}), sent
+
+
+def _failure(scope: Scope, error: Exception) -> Answer:
+    """A fault of ours: what it is stands in the log, and under which id in the answer."""
+    headers = dict(scope["headers"])
+    identity, traceparent = request_id(headers) or uuid.uuid4().hex, trace(headers)
+    log.error("request failed", path=scope["path"], request_id=identity, trace=traceparent or None, exc_info=error)
+    body = orjson.dumps({"error": "internal error: the server's log tells more, under this response's X-Request-Id"})
+    return 500, body, [_JSON, *echoed(identity, traceparent)]

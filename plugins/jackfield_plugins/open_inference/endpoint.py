@@ -1,0 +1,38 @@
+"""The endpoint and its options."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+from pydantic import Field
+
+from jackfield import Endpoint, Options, Route
+from jackfield_plugins.open_inference.app import OpenInferenceApp
+
+if TYPE_CHECKING:
+    from jackfield import Server
+
+
+class OpenInferenceOptions(Options):
+    """The Open Inference Protocol over REST, at `/v2`."""
+
+    overload_status: Literal[503, 429] = 503
+    """Status of requests that are shed because a queue is full."""
+    compress_above_bytes: Annotated[int, Field(ge=0)] = 1024
+    """Responses larger than this are compressed for clients that accept gzip or deflate."""
+
+
+class OpenInference(Endpoint):
+    """Claims `/v2`."""
+
+    options = OpenInferenceOptions
+
+    def __init__(self, options: Options, server: Server) -> None:
+        super().__init__(options, server)
+        own = cast(OpenInferenceOptions, options)
+        self._app = OpenInferenceApp(server, own.overload_status, own.compress_above_bytes)
+
+    def routes(self) -> Sequence[Route]:
+        """One app for all paths below `/v2`."""
+        return [Route("/v2", self._app)]

@@ -1,0 +1,36 @@
+"""Liveness and readiness of the server and of a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jackfield import Server
+from jackfield_plugins.open_inference.paths import Target
+from jackfield_plugins.open_inference.versions import why_not_ready
+
+Answer = tuple[int, Any]
+
+
+def live(server: Server, target: Target) -> Answer:
+    """It answers, so it lives."""
+    return 200, {"live": True}
+
+
+def ready(server: Server, target: Target) -> Answer:
+    """Every model is ready."""
+    if server.ready:
+        return 200, {"ready": True}
+    waiting = [name for name, model in server.models.items() if not model.ready]
+    names = ", ".join(f"'{name}'" for name in waiting[:10]) + (", ..." if len(waiting) > 10 else "")
+    reason = f"not ready: {names}" if server.started and waiting else "the server is not running"
+    return server.config.server.not_ready_status, {"ready": False, "error": reason}
+
+
+def model_ready(server: Server, target: Target) -> Answer:
+    """The version is loaded, warmed up, and its workers live."""
+    version = server.model(target.model).version(target.version)
+    reason = why_not_ready(version)
+    if server.started and reason is None:
+        return 200, {"name": target.model, "ready": True}
+    error = reason or "the server is not running"
+    return server.config.server.not_ready_status, {"name": target.model, "ready": False, "error": error}

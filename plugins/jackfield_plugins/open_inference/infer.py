@@ -1,0 +1,117 @@
+"""An inference: read, decode, exchange, encode."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+
+from jackfield import Datatype, Request, Response, Server, Signature
+from jackfield.web import Receive, Scope, exchange, read_body
+from jackfield_plugins.open_inference.compression import accepted, compressed, decompressed
+from jackfield_plugins.open_inference.headers import (
+    RAW,
+    Headers,
+    echoed,
+    header_length,
+    request_id,
+    server_timing,
+    trace,
+)
+from jackfield_plugins.open_inference.labels import Labels
+from jackfield_plugins.open_inference.outputs import Form, Wanted, refuse_formless
+from jackfield_plugins.open_inference.raw import decode_raw
+from jackfield_plugins.open_inference.request import decode
+from jackfield_plugins.open_inference.response import Encoded, encode
+from jackfield_plugins.open_inference.versions import require_signature
+
+_LARGE_REQUEST = 256 * 1024  # bytes that are decoded on the event loop
+_LARGE_RESPONSE = 128 * 1024  # bytes of tensors that are encoded on it
+_JSON = (b"content-type", b"application/json")
+_BINARY = (b"content-type", b"application/octet-stream")
+_ALL_BINARY = Wanted({}, Form(True))
+
+Sent = tuple[bytes, list[tuple[bytes, bytes]]]
+
+
+class Inference:
+    """Answers `infer`. Responses of more than `compress_above` bytes are compressed for clients that accept it."""
+
+    def __init__(self, server: Server, compress_above: int) -> None:
+        self._server = server
+        self._limits = server.config.server.limits
+        self._compress_above = compress_above
+        self._labels = Labels()
+
+    async def answer(self, scope: Scope, receive: Receive, model: str, version: str) -> Sent:
+        """The body and headers of the answer; raises what went wrong."""
+        server = self._server
+        signature = server.model(model).version(version).signature  # an unknown model is said before the body is read
+        headers: Headers = dict(scope["headers"])
+        body = await read_body(scope, receive, self._limits)
+        encoding = headers.get(b"content-encoding")
+        if encoding is not None:
+            body = await decompressed(body, encoding, self._limits.max_body_bytes)
+        length = header_length(headers, len(body))
+        if length == RAW:
+            ready = server.model(model).version(version)  # once more: it may have become ready meanwhile
+            require_signature(ready)
+            request, wanted = decode_raw(body, ready.signature, model, version), _ALL_BINARY
+        elif len(body) > _LARGE_REQUEST and (length > _LARGE_REQUEST or _of_many_parts(signature)):
+            request, wanted = await asyncio.to_thread(decode, body, length, model, version)
+        else:
+            request, wanted = decode(body, length, model, version)
+        return await self._exchanged(request, wanted, headers, receive)
+
+    async def _exchanged(self, request: Request, wanted: Wanted, headers: Headers, receive: Receive) -> Sent:
+        server = self._server
+        identity = request.id
+        given, request.trace = request_id(headers), trace(headers)
+        request.id = identity or given
+        # looked up once more, since it may be another one by now: from here to the submission nothing comes between
+        version = server.model(request.model).version(request.version)
+        refuse_formless(version.signature, wanted)
+        work, response = await exchange(server, request, receive)
+        named = [name for name, form in wanted.by_name.items() if form.classes]
+        labels = await self._labels.of(version, named) if named else {}
+        arguments = (request.model, version.name, identity, response, work.replica.signature, wanted, labels)
+        if _is_large(response, wanted):
+            encoded = await asyncio.to_thread(encode, *arguments)
+        else:
+            encoded = encode(*arguments)
+        sent = echoed(given, request.trace)
+        timing = server_timing(work)
+        if timing is not None:
+            sent.append((b"server-timing", timing))
+        return await self._compressed(encoded, sent, headers)
+
+    async def _compressed(self, encoded: Encoded, sent: list[tuple[bytes, bytes]], headers: Headers) -> Sent:
+        body, length = encoded
+        if length is None:
+            sent.append(_JSON)
+        else:
+            sent.append(_BINARY)
+            sent.append((b"inference-header-content-length", b"%d" % length))
+        asked = headers.get(b"accept-encoding")
+        if asked is not None and len(body) > self._compress_above:
+            sent.append((b"vary", b"accept-encoding"))
+            encoding = accepted(asked)
+            if encoding is not None:
+                sent.append((b"content-encoding", encoding))
+                body = await compressed(body, encoding)
+        return body, sent
+
+
+def _of_many_parts(signature: Signature) -> bool:
+    """Whether binary data takes time: that of numbers is a view, that of texts is read one by one."""
+    return any(spec.datatype is Datatype.BYTES for spec in signature.inputs)
+
+
+def _is_large(response: Response, wanted: Wanted) -> bool:
+    size = 0
+    for array in response.outputs.values():
+        size += array.nbytes
+    if size <= _LARGE_RESPONSE:
+        return False
+    copied = not wanted.by_name and wanted.default.binary  # one copy of memory is quicker than a thread
+    return not copied or any(array.dtype == np.dtype(object) for array in response.outputs.values())

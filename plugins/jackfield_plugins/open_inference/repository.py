@@ -1,0 +1,34 @@
+"""The index of the models that the server was configured with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from jackfield import Server, Version
+from jackfield.errors import InvalidRequest
+from jackfield_plugins.open_inference.texts import shown
+from jackfield_plugins.open_inference.versions import why_not_ready
+
+
+class IndexMessage(msgspec.Struct):
+    """What is asked for."""
+
+    ready: bool = False
+    """Only the versions that are ready."""
+
+
+def index(server: Server, body: bytes) -> tuple[int, Any]:
+    """A row for each version; raises InvalidRequest if `body`, which may be empty, is not what it should be."""
+    try:
+        asked = msgspec.json.decode(body, type=IndexMessage) if body else IndexMessage()
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"the request is not valid: {shown(str(error), 160)}") from None
+    return 200, [_row(version) for version in server.versions if version.ready or not asked.ready]
+
+
+def _row(version: Version) -> dict[str, str]:
+    reason = why_not_ready(version)
+    state = "READY" if reason is None else "LOADING" if version.state in ("loading", "warming") else "UNAVAILABLE"
+    return {"name": version.model, "version": version.name, "state": state, "reason": reason or ""}
