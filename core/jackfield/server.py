@@ -115,9 +115,11 @@ class Server:
         return self.started and all(model.ready for model in self.models.values())
 
     def model(self, name: str) -> Model:
-        """The model by its name; raises NotFound."""
+        """The model by its name; raises NotFound, or Unavailable if the server was never started."""
         model = self.models.get(name)
         if model is None:
+            if self._loop is None:
+                raise Unavailable(NOT_STARTED)
             self.observers.refused("", "not_found")
             raise NotFound(f"Request for unknown model: '{public(name)}' is not found")
         return model

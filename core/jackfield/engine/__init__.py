@@ -2,5 +2,5 @@
 
 `queue` holds what waits, `planner` decides with policy and scheduler what runs next (pure, time passed in), `bisect`
 runs a step and finds the work that makes it fail, `loop` drives these with threads, `admission` says no in time,
-`wake` is how one thread rouses another.
+`delivery` is how an answer ends it, `wake` how one thread rouses another.
 """

@@ -10,11 +10,11 @@ import structlog
 
 from jackfield.clock import Clock
 from jackfield.engine.admission import Admission
-from jackfield.engine.bisect import EXPIRED
+from jackfield.engine.delivery import conclude
 from jackfield.engine.loop import EngineLoop
-from jackfield.errors import Cancelled, ExecutionFailed, Expired, JackfieldError, Unavailable
+from jackfield.errors import Cancelled, Unavailable
 from jackfield.interfaces import BatchingPolicy, Executor, Scheduler
-from jackfield.work import Response, Result, State, StepReport, Work
+from jackfield.work import Result, StepReport, Work
 
 log = structlog.get_logger("jackfield.replica")
 
@@ -116,36 +116,22 @@ class LocalReplica:
             self._settle(work, result)
 
     def _settle(self, work: Work, result: Result) -> None:
-        if work.final is not None:  # cancelled or expired while it ran: its result has no reader
+        answer = conclude(work, result, self._now())
+        if answer is None:
             return
-        now = self._now()
-        if work.deadline is not None and now > work.deadline and not isinstance(result, Cancelled):
-            result = Expired(EXPIRED)
-        if isinstance(result, Response):
-            if not result.final:
-                self._tell(work, result)
-                return
-            work.final = State.COMPLETED
-        else:
-            if not isinstance(result, JackfieldError):  # an executor is foreign code
-                result = ExecutionFailed(  # type: ignore[unreachable]
-                    f"the executor answered with an object of type {type(result).__name__}"
-                )
-            work.final = _state_of(result)
-            work.error = result
-        work.finished = now
+        if work.final is not None:
+            self._forget(work)
+        try:
+            work.sink(work, answer)
+        except Exception:  # a sink that fails must not cost the others in its batch their answers
+            log.exception("delivery failed", replica=self.name, request_id=work.request.id)
+
+    def _forget(self, work: Work) -> None:
         self._works.discard(work)
         self.outstanding -= work.rows
         self._bytes -= work.bytes
         if not self._works:
             self._idle.set()
-        self._tell(work, result)
-
-    def _tell(self, work: Work, result: Result) -> None:
-        try:
-            work.sink(work, result)
-        except Exception:  # a sink that fails must not cost the others in its batch their answers
-            log.exception("delivery failed", replica=self.name, request_id=work.request.id)
 
     def _fail_all(self, reason: str) -> None:
         for work in list(self._works):
@@ -161,9 +147,3 @@ class LocalReplica:
             log.error("replica is down", replica=self.name, reason=reason)
             self._fail_all(reason)
             self._on_death(reason)
-
-
-def _state_of(error: JackfieldError) -> State:
-    if isinstance(error, Expired):
-        return State.EXPIRED
-    return State.CANCELLED if isinstance(error, Cancelled) else State.FAILED

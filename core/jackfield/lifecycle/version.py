@@ -27,6 +27,8 @@ from jackfield.work import Request, Response, Result, StepReport, Work
 
 log = structlog.get_logger("jackfield.lifecycle")
 
+_SHOWN_EVERY = 1.0  # seconds between lines about the progress of loading; what is quicker needs none
+
 
 class VersionState(StrEnum):
     """The life of a version. FAILED keeps its reason; UNLOADED and FAILED are final."""
@@ -56,7 +58,7 @@ class Version:
         self.config = config
         self.state = VersionState.LOADING
         self.reason = ""
-        self.progress = ""
+        self._shown = 0.0
         self.statistics = Statistics()
         self.replicas: list[Replica] = []
         self.signature = Signature((), ())
@@ -92,6 +94,7 @@ class Version:
     async def load(self) -> None:
         """Start the replicas, one after another; afterwards the version is ready or failed. Never raises LoadError."""
         self._enter(VersionState.LOADING)
+        self._shown = self._now()
         section = self.config.placement
         try:
             placement: Placement = self._registry.get("placement", section.name)(section.options)
@@ -220,8 +223,10 @@ class Version:
         self._post(lambda: self._show(doing, done, total))
 
     def _show(self, doing: str, done: int, total: int) -> None:
-        self.progress = f"{doing} {done}/{total}"
-        log.info("loading", model=self.model, version=self.name, doing=doing, done=done, of=total)
+        now = self._now()
+        if now - self._shown >= _SHOWN_EVERY and done < total:
+            self._shown = now
+            log.info("model is " + doing, model=self.model, version=self.name, done=done, of=total)
         if doing == "warming up" and self.state is VersionState.LOADING:
             self._enter(VersionState.WARMING)
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jackfield.engine.bisect import run_step
+from jackfield.engine.delivery import conclude
 from jackfield.engine.planner import Planner
-from jackfield.errors import Cancelled, Expired, JackfieldError, Unavailable
+from jackfield.errors import Cancelled, Unavailable
 from jackfield.interfaces import BatchingPolicy, Capacity, Executor, Scheduler
 from jackfield.testing.clock import VirtualClock
 from jackfield.testing.scripted import ScriptedExecutor
@@ -67,6 +68,7 @@ class Simulation:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._ticket = itertools.count()
         self._inbox: deque[Work] = deque()
+        self._withdrawn: deque[Work] = deque()
         self._prepared: deque[tuple[Step, Simulated]] = deque()
         self._executing = False
         self._wait: Wait | None = None
@@ -98,7 +100,8 @@ class Simulation:
         """The client of `work` has gone."""
         if work.final is None:
             self._settle(work, Cancelled("the request was cancelled"))
-            self._withdraw(work)
+            self._withdrawn.append(work)
+            self._rouse()
 
     def later(self, delay: float, call: Callable[[], None]) -> None:
         """Call `call` after `delay` virtual seconds."""
@@ -159,6 +162,8 @@ class Simulation:
             work = self._inbox.popleft()
             self._asked += work.rows or 1
             self.planner.admit(work, now)
+        while self._withdrawn:
+            self.planner.withdraw(self._withdrawn.popleft())
         plan = self.planner.next(now)
         if isinstance(plan, Step):
             self._wait = None
@@ -204,33 +209,18 @@ class Simulation:
                 self.planner.withdraw(work)
 
     def _settle(self, work: Work, result: Result) -> None:
-        """As a replica does: a work is over once, late answers are expired ones."""
-        if work.final is not None:
+        answer = conclude(work, result, self.clock.now())
+        if answer is None:
             return
-        now = self.clock.now()
-        if work.deadline is not None and now > work.deadline and not isinstance(result, Cancelled):
-            result = Expired("Request timeout expired")
-        if isinstance(result, JackfieldError):
-            work.error = result
-            work.final = _STATES.get(type(result), State.FAILED)
-        else:
-            work.final = State.COMPLETED
-        work.finished = now
-        self.answers[work] = result
-        work.sink(work, result)
-
-    def _withdraw(self, work: Work) -> None:
-        self.planner.withdraw(work)
-        self._rouse()
+        if work.final is not None:
+            self.answers[work] = answer
+        work.sink(work, answer)
 
     def _rouse(self) -> None:
         self._wait = None
 
     def _at(self, moment: float, call: Callable[[], None]) -> None:
         heapq.heappush(self._events, (moment, next(self._ticket), call))
-
-
-_STATES = {Cancelled: State.CANCELLED, Expired: State.EXPIRED}
 
 
 class _Timed(Executor):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -22,9 +22,9 @@ _ON_CUDA = (CUDA, "TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider")
 class OnnxRuntimeOptions(Options):
     """Options of the backend `onnxruntime`."""
 
-    threads: int | None = Field(None, ge=1)
+    threads: Annotated[int, Field(ge=1)] | None = None
     """Threads that share the work of one operator; None: one for each physical core of the machine."""
-    inter_op_threads: int | None = Field(None, ge=1)
+    inter_op_threads: Annotated[int, Field(ge=1)] | None = None
     """Threads that run independent operators side by side; None: they run one after the other."""
     graph_optimization: Literal["disabled", "basic", "extended", "all"] = "all"
     """How far the graph is rewritten when the model is loaded."""
@@ -87,9 +87,7 @@ class OnnxRuntimeBackend(Backend):
         if names is None:
             by_kind = {"cpu": [_CPU], "cuda": [CUDA]}
             if device.kind not in by_kind:
-                raise LoadError(
-                    f"onnxruntime has no default provider for device '{device.name}': name one in 'providers'"
-                )
+                raise LoadError(f"onnxruntime has no default provider for device '{device.name}': set 'providers'")
             names = by_kind[device.kind]
         if not names:
             raise LoadError(f"'providers' is empty: name at least one of {', '.join(available)}")

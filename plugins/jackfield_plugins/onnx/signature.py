@@ -33,12 +33,15 @@ def describe(session: Any, unranked: Container[str] = ()) -> Signature:
     The runtime gives scalars and tensors of unknown rank alike as `[]`: `unranked` names the latter. Raises LoadError
     for anything that is not a tensor of a known datatype.
     """
-    return with_batch_axis(
-        Signature(
-            tuple(_spec("input", node, unranked) for node in session.get_inputs()),
-            tuple(_spec("output", node, unranked) for node in session.get_outputs()),
+    inputs = tuple(_spec("input", node, unranked) for node in session.get_inputs())
+    outputs = tuple(_spec("output", node, unranked) for node in session.get_outputs())
+    text = next((spec.name for spec in inputs if spec.datatype is Datatype.BYTES), None)
+    half = next((spec.name for spec in (*inputs, *outputs) if spec.datatype is Datatype.BF16), None)
+    if text is not None and half is not None:
+        raise LoadError(
+            f"input '{text}' is text beside '{half}' in bfloat16: onnxruntime takes no text together with that"
         )
-    )
+    return with_batch_axis(Signature(inputs, outputs))
 
 
 def _spec(role: str, node: Any, unranked: Container[str]) -> TensorSpec:

@@ -21,9 +21,8 @@ _TRACE = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]
 def header_length(headers: Headers, size: int) -> int:
     """How many of the body's `size` bytes are JSON, or RAW; raises InvalidRequest."""
     given = headers.get(_LENGTH)
-    if given is None:
-        kind = headers.get(b"content-type", b"")
-        return RAW if kind.startswith(b"application/octet-stream") else size
+    if given is None:  # whatever the content type says: clients send JSON as octet-stream, too
+        return size
     if not given.isdigit() or len(given) > 19:
         shown = given[:40].decode("ascii", "backslashreplace")
         raise InvalidRequest(f"Inference-Header-Content-Length must be a whole number of bytes, got '{shown}'")

@@ -28,12 +28,12 @@ def from_json(name: str, kind: Kind, shape: tuple[int, ...], count: int, text: b
             f"input '{shown(name)}': {kind.name} has no JSON form: send it as binary data ('binary_data_size')"
         )
     depth = nesting(text)
-    if depth != 1 and depth != len(shape):
-        raise InvalidRequest(_wrong_nesting(name, shape, depth))
-    if count == 0:
+    if count == 0 and depth:  # nested or not, and to whichever depth there is anything
         if text.translate(None, b"[], \t\r\n"):
             raise _wrong_count(name, shape, count, "some")
         return empty(name, kind, shape)
+    if depth != 1 and depth != len(shape):
+        raise InvalidRequest(_wrong_nesting(name, shape, depth))
     commas = text.count(b",")
     if commas != count - 1 and (kind is not _BYTES or commas < count - 1):  # commas may stand in a text, too
         raise _wrong_count(name, shape, count, commas + 1)

@@ -69,7 +69,8 @@ def _inputs(messages: Sequence[InputMessage], body: bytes, position: int) -> dic
             raise InvalidRequest(f"input '{shown(name)}' has both 'data' and the parameter 'binary_data_size'")
         if size > len(body) - position:
             raise InvalidRequest(
-                f"input '{shown(name)}': 'binary_data_size' is {size}, and {len(body) - position} bytes of the body are left"
+                f"input '{shown(name)}': 'binary_data_size' is {size}, and {len(body) - position} bytes of the body "
+                "are left"
             )
         arrays[name] = from_binary(name, kind, shape, count, body, position, size)
         position += size

@@ -58,16 +58,9 @@ def families(server: Server, series: Mapping[tuple[str, str], _Series], unknown_
 
 
 def aliases(server: Server) -> Iterator[Metric]:
-    """Triton's names, with Triton's units."""
-    yield _counter(
-        server,
-        "nv_inference_request_success",
-        "Number of successful inference requests.",
-        lambda v: v.statistics.completed,
-    )
-    failed = CounterMetricFamily(
-        "nv_inference_request_failure", "Number of failed inference requests.", labels=(*LABELS, "reason")
-    )
+    """Triton's names, with Triton's units. They are untyped, since the names of counters would need another ending."""
+    yield _alias(server, "nv_inference_request_success", "Successful requests.", lambda v: v.statistics.completed)
+    failed = Metric("nv_inference_request_failure", "Failed requests.", "unknown")
     for version in server.versions:
         counts = version.statistics
         refused = counts.refused.get("shed", 0) + counts.refused.get("unavailable", 0)
@@ -77,26 +70,30 @@ def aliases(server: Server) -> Iterator[Metric]:
             ("BACKEND", counts.failed),
             ("OTHER", counts.refused.get("invalid", 0)),
         ):
-            failed.add_metric((version.model, version.name, reason), value)
+            failed.add_sample(failed.name, {"model": version.model, "version": version.name, "reason": reason}, value)
     yield failed
-    yield _counter(server, "nv_inference_count", "Number of rows inferred.", lambda v: v.statistics.rows)
-    yield _counter(server, "nv_inference_exec_count", "Number of steps run.", lambda v: v.statistics.steps)
-    yield _version_gauge(
-        server, "nv_inference_pending_request_count", "Instantaneous number of pending requests.", lambda v: v.waiting
-    )
+    yield _alias(server, "nv_inference_count", "Rows inferred.", lambda v: v.statistics.rows)
+    yield _alias(server, "nv_inference_exec_count", "Steps run.", lambda v: v.statistics.steps)
+    yield _alias(server, "nv_inference_pending_request_count", "Requests that wait.", lambda v: v.waiting)
     for name, attribute, text in (
-        ("request", "success", "Cumulative time of successful requests"),
-        ("queue", "queue", "Cumulative time that requests waited"),
-        ("compute_input", "compute_input", "Cumulative time to join inputs"),
-        ("compute_infer", "compute_infer", "Cumulative time on the device"),
-        ("compute_output", "compute_output", "Cumulative time to part outputs"),
+        ("request", "success", "Time of successful requests"),
+        ("queue", "queue", "Time that requests waited"),
+        ("compute_input", "compute_input", "Time to join inputs"),
+        ("compute_infer", "compute_infer", "Time on the device"),
+        ("compute_output", "compute_output", "Time to part outputs"),
     ):
-        yield _counter(
-            server,
-            f"nv_inference_{name}_duration_us",
-            f"{text}, in microseconds.",
-            lambda version, phase=attribute: getattr(version.statistics, phase).ns // 1000,  # type: ignore[misc]
-        )
+        metric = Metric(f"nv_inference_{name}_duration_us", f"{text}, cumulative, in microseconds.", "unknown")
+        for version in server.versions:
+            spent = getattr(version.statistics, attribute).ns // 1000
+            metric.add_sample(metric.name, {"model": version.model, "version": version.name}, spent)
+        yield metric
+
+
+def _alias(server: Server, name: str, text: str, value: Callable[[Version], float]) -> Metric:
+    metric = Metric(name, text, "unknown")
+    for version in server.versions:
+        metric.add_sample(name, {"model": version.model, "version": version.name}, value(version))
+    return metric
 
 
 def _requests(server: Server) -> Iterator[Metric]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class PrometheusOptions(Options):
     """Which metrics there are."""
 
-    triton_names: bool = True
+    triton_names: bool = False
     """Also offer the metrics under the `nv_inference_*` names that dashboards for Triton expect."""
     latency_buckets_s: tuple[float, ...] = Field(
         default=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0), min_length=1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import platform
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -17,7 +17,7 @@ from jackfield_plugins.torch.executor import TorchExecutor, argument_builder
 class TorchOptions(Options):
     """Options of the backend `torch`."""
 
-    threads: int | None = Field(None, ge=1)
+    threads: Annotated[int, Field(ge=1)] | None = None
     """Threads of one operator on the CPU; None: PyTorch's own choice. One number for the whole process: the model that
     is opened last decides."""
     compile: bool = False
