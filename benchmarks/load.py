@@ -51,7 +51,7 @@ async def load(port: int, requests: Sequence[bytes], connections: int, seconds: 
                     return
                 writer.write(requests[turn % len(requests)])
                 head = await reader.readuntil(b"\r\n\r\n")
-                length = int(head.lower().split(b"content-length: ", 1)[1].split(b"\r\n", 1)[0])
+                length = int(head.lower().split(b"\r\ncontent-length: ", 1)[1].split(b"\r\n", 1)[0])
                 await reader.readexactly(length)
                 now = time.perf_counter()
                 if start >= began and now <= end:

@@ -1,4 +1,4 @@
-"""Models and servers that tests over sockets share."""
+"""One server for all tests that neither change its configuration nor bring a model of it down."""
 
 from __future__ import annotations
 
@@ -7,29 +7,27 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.company import survived
 from tests.e2e.launch import Live, launched
 
-CACHE = Path(__file__).parents[2] / ".cache" / "tests"
+HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
-def minilm_onnx() -> Path:
-    """all-MiniLM-L6-v2 as ONNX, converted once per checkout."""
-    from jackfield_plugins.demo import minilm
-
-    path = CACHE / "minilm.onnx"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        minilm.export(path)
-    return path
-
-
-@pytest.fixture(scope="session")
-def minilm_server(minilm_onnx: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """`jackfield serve` on MiniLM."""
-    config = {
-        "models": {"minilm": {"source": str(minilm_onnx), "backend": {"name": "onnxruntime", "threads": 2}}},
-        "observers": {"prometheus": {}, "access-log": {"requests": "all"}},
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """Serves `double`, `text`, `fickle` and `large`."""
+    models = {
+        "double": {"source": f"{HERE / 'models.py'}:Double"},
+        "text": {"source": f"{HERE / 'models.py'}:Text"},
+        "fickle": {"source": f"{HERE / 'hostile.py'}:Fickle"},
+        "large": {"source": f"{HERE / 'hostile.py'}:Large"},
     }
-    with launched(config, tmp_path_factory.mktemp("minilm")) as live:
-        yield live
+    with launched({"models": models}, tmp_path_factory.mktemp("live")) as server:
+        yield server
+
+
+@pytest.fixture
+def unharmed(live: Live) -> Iterator[None]:
+    """After the test the server must be as good as before."""
+    yield
+    survived(live, "double", "text", "fickle", "large")

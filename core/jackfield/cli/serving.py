@@ -35,9 +35,7 @@ async def serve(app: App) -> None:
             log_level="warning",
             access_log=False,
             server_header=False,
-            timeout_keep_alive=int(settings.limits.keep_alive_timeout_s),
             timeout_graceful_shutdown=int(settings.drain_timeout_s) + 1,
-            limit_concurrency=settings.limits.max_connections,
             ws="none",
         )
     )

@@ -4,6 +4,7 @@ answers all the same."""
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
@@ -30,6 +31,7 @@ def run_step(
     executor says that it is gone for good; any other failure becomes a result.
     """
     work = step.work
+    over: dict[Work, Result | None] | None
     try:
         _prepare(executor, step, now)
         with device:
@@ -44,6 +46,8 @@ def run_step(
     except BaseException as error:  # a model is foreign code: even SystemExit must not take the engine down
         if len(work) == 1:
             return [_blamed(work[0], error)]
+        over = None
+    if over is None:  # outside of the handler, so that the parts' errors do not drag this one along
         middle = len(work) // 2
         first = run_step(executor, _part(work[:middle]), device, now)
         return first + run_step(executor, _part(work[middle:]), device, now)
@@ -89,7 +93,9 @@ def _blamed(work: Work, error: BaseException) -> JackfieldError:
         work.report.failed = True
     if isinstance(error, JackfieldError):
         return error
-    log.error("model raised", model=work.request.model, request_id=work.request.id, exc_info=error)
+    # as text: a renderer of tracebacks that shows variables would show the inputs, and hold up the engine meanwhile
+    trace = "".join(traceback.format_exception(error)).rstrip()
+    log.error("model raised", model=work.request.model, request_id=work.request.id or None, stack=trace)
     return ExecutionFailed(f"the model raised {type(error).__name__}: {public(str(error))}")
 
 

@@ -132,8 +132,14 @@ class EngineLoop:
                 return False
             if not self._closed:
                 self._closed = True
-                self._executor.close()
+                self._close()
             return True
+
+    def _close(self) -> None:
+        try:
+            self._executor.close()
+        except Exception:  # foreign code, at the end of its life: nobody can do anything about it but know
+            log.exception("executor raised in close", replica=self.name)
 
     def _lane(self) -> None:
         try:

@@ -57,7 +57,7 @@ class Planner:
             self.queue.add(work, now)
         except Exception as error:
             log.error("scheduler raised", replica=self.name, error=f"{type(error).__name__}: {error}")
-            self._refused(work, ExecutionFailed(f"the scheduler of replica '{self.name}' failed"))
+            self._refused(work, ExecutionFailed(f"the batching policy or scheduler of replica '{self.name}' failed"))
 
     def withdraw(self, work: Work) -> None:
         """Forget `work` that was cancelled, if it still waits."""
@@ -76,6 +76,8 @@ class Planner:
             try:
                 plan = self._policy.plan(self.queue, self.running, capacity, now)
                 if isinstance(plan, Wait):
+                    if not self._steps:
+                        self._check_offered()
                     return self._bounded(plan, now)
                 return self._start(plan, capacity, now)
             except Exception as error:  # a foreign policy may raise anything: it costs one request, never the loop
@@ -119,6 +121,11 @@ class Planner:
             raise ValueError(f"planned {rows} rows where {capacity.rows} fit")
         return rows
 
+    def _check_offered(self) -> None:
+        """Nobody would ever be asked about work that waits and is not offered."""
+        if next(iter(self.queue), None) is None and self.queue.any().final is None:
+            raise LookupError("the scheduler does not offer work that waits")
+
     def _bounded(self, wait: Wait, now: float) -> Wait:
         """`wait` with the next deadline in it; and nothing that a policy says puts an idle device to sleep for good."""
         until = math.inf if wait.until is None else wait.until
@@ -131,10 +138,10 @@ class Planner:
         return Wait(None if until == math.inf else until, max(wait.rows, 1))
 
     def _fail_oldest(self, error: Exception) -> None:
-        log.error("batching policy raised", replica=self.name, error=f"{type(error).__name__}: {error}")
+        log.error("planning failed", replica=self.name, error=f"{type(error).__name__}: {error}")
         try:
             oldest = next(iter(self.queue))
         except Exception:  # the scheduler is at fault as well: any member will do
             oldest = self.queue.any()
         self.queue.remove(oldest)
-        self._refused(oldest, ExecutionFailed(f"the batching policy of replica '{self.name}' failed"))
+        self._refused(oldest, ExecutionFailed(f"the batching policy or scheduler of replica '{self.name}' failed"))

@@ -57,7 +57,10 @@ class Opener:
         try:
             return self._ready(executor, artifact, progress)
         except BaseException:
-            executor.close()
+            try:
+                executor.close()
+            except Exception:  # why it was opened in vain matters more
+                log.exception("executor raised in close", model=self.name)
             raise
 
     def _load(self) -> Artifact:

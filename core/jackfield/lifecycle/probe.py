@@ -19,6 +19,8 @@ from jackfield.types import Array, Datatype, Signature, TensorSpec
 
 log = structlog.get_logger("jackfield.probe")
 
+_SAME, _ALIKE, _HALF = 1e-3, 2e-2, 2e-2  # relative tolerances: the same kernels, other kernels, half precision
+
 BatchAxis = str | bool | int | Mapping[str, int | None]
 
 
@@ -82,51 +84,70 @@ def _assigned(signature: Signature, wanted: BatchAxis) -> Signature:
 
 
 def _difference(executor: TensorExecutor, signature: Signature, length: int, warm_up: WarmUp | None) -> str:
-    """What is wrong with joining two rows; empty if nothing."""
+    """What is wrong with joining two rows; empty if nothing.
+
+    Each of two rows is run beside itself and beside the other: those must agree closely, since the same kernels ran. A
+    row alone must agree with the same in company only loosely: kernels for one row round differently.
+    """
     names = signature.output_names
-    first = sample(signature, 1, length, warm_up, 0)
-    alone = executor.run(first, names)
+    rows = [sample(signature, 1, length, warm_up, variant) for variant in (0, 1)]
+    alone = executor.run(rows[0], names)
     if not signature.batched:
         return ""
-    second = sample(signature, 1, length, warm_up, 1)
     for spec in signature.inputs:  # what has no batch axis must agree within a step
-        if spec.batch_axis is None and spec.name in first:
-            second[spec.name] = first[spec.name]
-    other = executor.run(second, names)
-    joined = {
+        if spec.batch_axis is None and spec.name in rows[0]:
+            rows[1][spec.name] = rows[0][spec.name]
+    mixed = executor.run(_joined(signature, *rows), names)
+    for number, row in enumerate(rows):
+        same = executor.run(_joined(signature, row, row), names)
+        for spec in signature.outputs:
+            problem = _unlike(spec, mixed[spec.name], same[spec.name], number)
+            if not problem and number == 0:
+                problem = _unlike_alone(spec, mixed[spec.name], alone[spec.name])
+            if problem:
+                return problem
+    return ""
+
+
+def _joined(signature: Signature, first: Mapping[str, Array], second: Mapping[str, Array]) -> dict[str, Array]:
+    return {
         name: value
         if (axis := signature.by_name[name].batch_axis) is None
         else np.concatenate([value, second[name]], axis)
         for name, value in first.items()
     }
-    together = executor.run(joined, names)
-    return next((text for spec in signature.outputs if (text := _unlike(spec, alone, other, together))), "")
 
 
-def _unlike(spec: TensorSpec, alone: Mapping[str, Array], other: Mapping[str, Array], both: Mapping[str, Array]) -> str:
-    axis, array = spec.batch_axis, both[spec.name]
+def _unlike(spec: TensorSpec, mixed: Array, same: Array, row: int) -> str:
+    axis = spec.batch_axis
     if axis is None:
         return ""
-    if array.ndim <= axis or array.shape[axis] != 2:
-        return f"output '{spec.name}' has shape {list(array.shape)} for two rows"
-    for row, single in enumerate((alone[spec.name], other[spec.name])):
-        part = array.take([row], axis)
-        if part.shape != single.shape:
-            return f"output '{spec.name}' has another shape in company: {list(part.shape)}, alone {list(single.shape)}"
-        if not _close(spec.datatype, part, single):
-            return f"output '{spec.name}' of a row depends on the row beside it"
+    if mixed.ndim <= axis or mixed.shape[axis] != 2:
+        return f"output '{spec.name}' has shape {list(mixed.shape)} for two rows"
+    if mixed.shape != same.shape or not _close(spec.datatype, mixed.take([row], axis), same.take([row], axis), _SAME):
+        return f"output '{spec.name}' of a row depends on the row beside it"
     return ""
 
 
-def _close(datatype: Datatype, a: Array, b: Array) -> bool:
+def _unlike_alone(spec: TensorSpec, mixed: Array, alone: Array) -> str:
+    part = mixed if spec.batch_axis is None else mixed.take([0], spec.batch_axis)
+    if part.shape != alone.shape:
+        return f"output '{spec.name}' has another shape in company: {list(part.shape)}, alone {list(alone.shape)}"
+    if spec.batch_axis is not None and not _close(spec.datatype, part, alone, _ALIKE):
+        return f"output '{spec.name}' of a row is not what it is alone"
+    return ""
+
+
+def _close(datatype: Datatype, a: Array, b: Array, tolerance: float) -> bool:
     if datatype is Datatype.BF16:
         a, b = ((x.astype(np.uint32) << 16).view(np.float32) for x in (a, b))
     if a.dtype.kind != "f":
         return bool(np.array_equal(a, b))
-    loose = datatype in (Datatype.FP16, Datatype.BF16)
+    if datatype in (Datatype.FP16, Datatype.BF16):
+        tolerance = max(tolerance, _HALF)
+    # relative to the largest value, since small ones are sums that cancel
     scale = float(np.nanmax(np.abs(b.astype(np.float64)), initial=0.0)) if b.size else 0.0
-    # beyond rounding: relative to the largest value, since small ones are sums that cancel
-    return bool(np.allclose(a, b, rtol=0.02 if loose else 1e-3, atol=scale * (0.02 if loose else 1e-3), equal_nan=True))
+    return bool(np.allclose(a, b, rtol=tolerance, atol=scale * tolerance, equal_nan=True))
 
 
 def _length_alone(executor: TensorExecutor, warm_up: WarmUp | None) -> int:

@@ -1,6 +1,6 @@
 """What endpoints share: reading a body within limits, exchanging a request for a response, sending it.
 
-`body` reads, `exchange` submits and waits, `respond` sends; `protocol` is uvicorn's own, with limits.
+`body` reads, `exchange` submits and waits, `respond` sends; `protocol` over `ending` is uvicorn's own, with limits.
 """
 
 from jackfield.interfaces.endpoint import ASGIApp, Message, Receive, Scope, Send

@@ -48,6 +48,7 @@ class Dynamic(BatchingPolicy):
         self._delay = own.max_delay_ms / 1000
         self._preferred = tuple(size for size in own.preferred_batch_sizes if size <= self._most)
         self._returning = Returning(self._delay)
+        self._idle_since = 0.0
 
     @property
     def max_rows(self) -> int:
@@ -73,7 +74,7 @@ class Dynamic(BatchingPolicy):
             return self._take(waiting, first, target)
         if capacity.busy:
             return Wait(None, waiting.rows + target - rows)
-        until = min(first.arrival + self._delay, self._returning.until)
+        until = min(max(first.arrival, self._idle_since) + self._delay, self._returning.until)
         expected = self._returning.expected(now) if now < until else 0
         if expected > 0:
             return Wait(until, waiting.rows + min(expected, target - rows))
@@ -82,6 +83,7 @@ class Dynamic(BatchingPolicy):
     def observe(self, step: Step, now: float) -> None:
         """Those that were answered may ask again."""
         self._returning.answered(step.rows, now)
+        self._idle_since = now
 
     def _target(self, most: int) -> int:
         fitting = [size for size in self._preferred if size <= most]

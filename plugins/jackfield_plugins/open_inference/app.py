@@ -21,6 +21,7 @@ from jackfield_plugins.open_inference.model_stats import all_stats, model_stats
 from jackfield_plugins.open_inference.paths import Paths, Route, Target
 from jackfield_plugins.open_inference.repository import index
 from jackfield_plugins.open_inference.statuses import headers_of, status_of
+from jackfield_plugins.open_inference.texts import shown
 
 log = structlog.get_logger("jackfield.open_inference")
 
@@ -96,6 +97,7 @@ def _failure(scope: Scope, error: Exception) -> Answer:
     """A fault of ours: what it is stands in the log, and under which id in the answer."""
     headers = dict(scope["headers"])
     identity, traceparent = request_id(headers) or uuid.uuid4().hex, trace(headers)
-    log.error("request failed", path=scope["path"], request_id=identity, trace=traceparent or None, exc_info=error)
+    path = shown(scope["path"], 200)
+    log.error("request failed", path=path, request_id=identity, trace=traceparent or None, exc_info=error)
     body = orjson.dumps({"error": "internal error: the server's log tells more, under this response's X-Request-Id"})
     return 500, body, [_JSON, *echoed(identity, traceparent)]

@@ -37,10 +37,9 @@ async def decompressed(body: bytes, encodings: bytes, most: int) -> bytes:
     decompressor = zlib.decompressobj(_GZIP if name == b"gzip" else _deflate_format(body))
     try:
         first = decompressor.decompress(body, min(_AT_ONCE, most + 1))
-        if not decompressor.eof and len(first) == _AT_ONCE:
-            tail = decompressor.unconsumed_tail
-            rest = await asyncio.to_thread(decompressor.decompress, tail, most + 1 - len(first))
-            first += rest
+        left = most + 1 - len(first)
+        if not decompressor.eof and decompressor.unconsumed_tail and left:  # 0 would mean that there is no limit
+            first += await asyncio.to_thread(decompressor.decompress, decompressor.unconsumed_tail, left)
     except zlib.error:
         raise InvalidRequest(f"the body is not valid {name.decode()}") from None
     return _whole(first, decompressor, name.decode(), most)

@@ -23,6 +23,7 @@ from jackfield_plugins.open_inference.outputs import Form, Wanted, refuse_formle
 from jackfield_plugins.open_inference.raw import decode_raw
 from jackfield_plugins.open_inference.request import decode
 from jackfield_plugins.open_inference.response import Encoded, encode
+from jackfield_plugins.open_inference.texts import shown
 from jackfield_plugins.open_inference.versions import require_signature
 
 _LARGE_REQUEST = 256 * 1024  # bytes that are decoded on the event loop
@@ -67,7 +68,8 @@ class Inference:
         server = self._server
         identity = request.id
         given, request.trace = request_id(headers), trace(headers)
-        request.id = identity or given
+        # it goes into logs, where a line of its own would pass for one of ours; the answer repeats it as it came
+        request.id = (identity if identity.isprintable() else shown(identity)) or given
         # looked up once more, since it may be another one by now: from here to the submission nothing comes between
         version = server.model(request.model).version(request.version)
         refuse_formless(version.signature, wanted)

@@ -32,7 +32,7 @@ def from_json(name: str, kind: Kind, shape: tuple[int, ...], count: int, text: b
         if text.translate(None, b"[], \t\r\n"):
             raise _wrong_count(name, shape, count, "some")
         return empty(name, kind, shape)
-    if depth != 1 and depth != len(shape):
+    if depth not in (1, len(shape)) or depth == 0:
         raise InvalidRequest(_wrong_nesting(name, shape, depth))
     commas = text.count(b",")
     if commas != count - 1 and (kind is not _BYTES or commas < count - 1):  # commas may stand in a text, too

@@ -20,7 +20,7 @@ def to_json(name: str, array: Array) -> Any:
     """What orjson makes a flat list of. Raises InvalidRequest if a BYTES element is not text."""
     if array.dtype.kind == "O":
         return [_text(name, element) for element in array.ravel().tolist()]
-    flat = array.reshape(-1)  # a view, or a copy where it is not contiguous
+    flat = array.ravel()  # a view, or a copy where it is not contiguous
     if flat.size <= LARGE:
         return flat
     pieces = (_dumps(flat[start : start + LARGE])[1:-1] for start in range(0, flat.size, LARGE))

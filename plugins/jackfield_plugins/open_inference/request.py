@@ -12,10 +12,9 @@ from jackfield_plugins.open_inference.datatypes import KINDS
 from jackfield_plugins.open_inference.json_data import from_json
 from jackfield_plugins.open_inference.outputs import Wanted, wanted
 from jackfield_plugins.open_inference.parameters import refuse_shared_memory, settings, whole
-from jackfield_plugins.open_inference.schema import InputMessage, parsed
+from jackfield_plugins.open_inference.schema import MOST_TENSORS, InputMessage, parsed, too_many_tensors
 from jackfield_plugins.open_inference.texts import shown
 
-_MOST_TENSORS = 1024
 _MOST_AXES = 32
 _MOST_ELEMENTS = 2**63 - 1
 _LONGEST_ID = 1024
@@ -29,8 +28,8 @@ def decode(body: bytes, header_length: int, model: str, version: str) -> tuple[R
     """
     whole_body = header_length == len(body)
     message = parsed(body if whole_body else memoryview(body)[:header_length])
-    if len(message.inputs) > _MOST_TENSORS or (message.outputs and len(message.outputs) > _MOST_TENSORS):
-        raise InvalidRequest(f"at most {_MOST_TENSORS} inputs and as many outputs are taken")
+    if len(message.inputs) > MOST_TENSORS or (message.outputs and len(message.outputs) > MOST_TENSORS):
+        raise too_many_tensors()
     identity = message.id or ""
     if len(identity) > _LONGEST_ID:
         raise InvalidRequest(f"'id' has {len(identity)} characters, at most {_LONGEST_ID} are taken")

@@ -49,19 +49,22 @@ def hints(function: Any, what: str) -> dict[str, Any]:
         raise LoadError(f"the types of {what} cannot be resolved: {error}") from error
 
 
-def parameters(function: Any, declared: frozenset[str], what: str) -> dict[str, Bound | None]:
-    """Each parameter of `predict` but `self` as an input; None where the type says nothing, which is allowed for those
-    that the configuration declares (`declared`). Raises LoadError that shows the right form."""
+def parameters(function: Any, declared: frozenset[str], what: str) -> dict[str, Bound]:
+    """Each parameter of `predict` but `self` as an input; those that the configuration declares (`declared`) need no
+    type. Raises LoadError that shows the right form."""
     found = hints(function, what)
-    inputs: dict[str, Bound | None] = {}
+    inputs: dict[str, Bound] = {}
     for parameter in _own(function):
         name = parameter.name
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
             raise LoadError(f"{what}: parameter '{name}' must be a plain one that can be given by name")
-        bound = _tensor(name, found.get(name), has_default=parameter.default is not parameter.empty)
-        if bound is None and name not in declared:
-            raise LoadError(f"{what}: parameter '{name}' needs a type: {_FORM}, or must be declared under 'inputs'")
-        if bound is not None and bound.spec.optional and parameter.default is parameter.empty:
+        has_default = parameter.default is not parameter.empty
+        bound = _tensor(name, found.get(name), has_default=has_default)
+        if bound is None:
+            if name not in declared:
+                raise LoadError(f"{what}: parameter '{name}' needs a type: {_FORM}, or must be declared under 'inputs'")
+            bound = _left_open(name, optional=has_default)
+        elif bound.spec.optional and not has_default:
             bound = replace(bound, none_if_absent=True)
         inputs[name] = bound
     if not inputs:
@@ -86,7 +89,7 @@ def returned(function: Any, declared: frozenset[str], what: str) -> Returned | N
         bound = _tensor(name, member, has_default=False)
         if bound is None and name not in declared:
             raise LoadError(f"{what}: '{name}' of what it returns needs a type: {_FORM}")
-        outputs.append(bound or Bound(TensorSpec(name, Datatype.FP32, None)))  # what it is, the configuration says
+        outputs.append(bound or _left_open(name))
     return Returned(tuple(outputs), _taker(hint, tuple(members)))
 
 
@@ -99,6 +102,11 @@ def by_name_or_order(names: tuple[str, ...]) -> Plain:
         return value if isinstance(value, tuple) else (value,)
 
     return take
+
+
+def _left_open(name: str, *, optional: bool = False) -> Bound:
+    """A tensor of which the configuration says what it is."""
+    return Bound(TensorSpec(name, Datatype.FP32, None, optional=optional))
 
 
 def _own(function: Any) -> list[inspect.Parameter]:
@@ -138,7 +146,7 @@ def _without_none(hint: Any) -> tuple[Any, bool]:
 def _dtype(args: tuple[Any, ...]) -> Datatype | None:
     # ndarray[shape, dtype[scalar]]
     scalar = get_args(args[1])[0] if len(args) == 2 and get_args(args[1]) else None
-    if not isinstance(scalar, type):
+    if not (isinstance(scalar, type) and issubclass(scalar, np.generic)):
         return None
     try:
         dtype = np.dtype(scalar)

@@ -68,9 +68,7 @@ class PythonLoader(Loader):
         names = frozenset(tensor.name for tensor in self.settings.inputs)
         found = parameters(cls.predict, names, f"predict of '{source}'")
         given = known("input", tuple(found), self.settings.inputs, source)
-        return tuple(
-            overlay(bound, given[name]) if bound is None or name in given else bound for name, bound in found.items()
-        )
+        return tuple(overlay(bound, given[name]) if name in given else bound for name, bound in found.items())
 
     def _outputs(self, cls: Any, source: str) -> tuple[tuple[Bound, ...], Plain]:
         declared = self.settings.outputs

@@ -118,7 +118,7 @@ def _payloads(description: Any, source: str) -> None:
 def _graph(value: Any, key: str, source: str) -> None:
     if isinstance(value, dict):
         for inner, item in value.items():
-            _need(_TEXT.fullmatch(inner), inner, source)
+            _need(_TEXT.fullmatch(inner) or (key == "range_constraints" and _is_expression(inner)), inner, source)
             if inner not in _IGNORED:
                 _graph(item, inner, source)
     elif isinstance(value, list):

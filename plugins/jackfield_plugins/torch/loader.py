@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from jackfield import Artifact, Loader, Options
+from jackfield import Artifact, Datatype, Loader, Options
 from jackfield.errors import LoadError
 from jackfield_plugins.torch.archive import Kind, kind_of
 from jackfield_plugins.torch.declared import DeclaredTensor, declared_signature
@@ -96,6 +96,9 @@ class TorchLoader(Loader):
                 f"'{source}' is TorchScript, which does not say what it takes: declare 'inputs' and 'outputs' in the "
                 "loader's options, each a list of {name, datatype, shape}"
             )
+        for tensor in (*settings.inputs, *settings.outputs):
+            if tensor.datatype is Datatype.BYTES:
+                raise LoadError(f"'{tensor.name}' of '{source}' is declared as BYTES, of which PyTorch has no tensors")
         return Artifact("torchscript", source, path, declared_signature(settings.inputs, settings.outputs))
 
 

@@ -64,7 +64,12 @@ def describe(program: Any, source: str) -> Described:
     bounds = _bounds(program, signature)
     axes = {spec.name: spec.batch_axis for spec in signature.inputs}
     most = min((last for name, axis, _, last in bounds if axis == axes[name]), default=UNBOUNDED)
-    simple = all(bool(spec.axes[i]) for spec in signature.inputs for i, n in enumerate(spec.shape or ()) if n == -1)
+    simple = all(
+        bool(spec.axes and spec.axes[axis])
+        for spec in signature.inputs
+        for axis, length in enumerate(spec.shape or ())
+        if length == -1
+    )
     return Described(signature, fixed, bounds if simple else None, most if most < UNBOUNDED else None)
 
 

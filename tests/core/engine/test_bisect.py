@@ -112,19 +112,21 @@ def test_what_is_not_a_number_is_an_answer() -> None:
     assert np.isnan(nan.outputs["y"]).all()
 
 
-@pytest.mark.parametrize("where", ["prepare", "execute", "part"])
-def test_unavailable_passes_through(where: str) -> None:
-    executor = ScriptedExecutor(script=[Fault.RAISE, Fault.UNAVAILABLE] if where == "part" else [Fault.UNAVAILABLE])
-    if where == "prepare":
-        executor.prepare = executor.run  # type: ignore[assignment,method-assign]
-        executor.run = _gone  # type: ignore[method-assign]
-        executor.prepare = _gone  # type: ignore[method-assign]
+class Gone(ScriptedExecutor):
+    """Notices in `prepare` that its worker is gone."""
+
+    def prepare(self, step: Step) -> Any:
+        raise Unavailable("the device is gone")
+
+
+@pytest.mark.parametrize(
+    "executor",
+    [Gone(), ScriptedExecutor(script=[Fault.UNAVAILABLE]), ScriptedExecutor(script=[Fault.RAISE, Fault.UNAVAILABLE])],
+    ids=["in prepare", "in execute", "in a part"],
+)
+def test_unavailable_passes_through(executor: Executor) -> None:
     with pytest.raises(Unavailable, match="the device is gone"):
         _run(executor, [make_work(), make_work()])
-
-
-def _gone(*args: Any) -> Any:
-    raise Unavailable("the device is gone")
 
 
 class Answering(Executor):
@@ -196,7 +198,7 @@ def test_each_part_that_ran_is_reported_once() -> None:
     step = _step(works)
     run_step(executor, step, NOWHERE, lambda: 0.0)
     reports = _reports(step)
-    assert [(report.rows, report.failed) for report in reports] == [(1, True), (1, False), (1, False), (2, False)]
+    assert [(report.rows, report.failed) for report in reports] == [(1, True), (1, False), (3, False)]
     assert len({id(report) for report in reports}) == len(reports)
 
 

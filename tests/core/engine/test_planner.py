@@ -36,11 +36,11 @@ FOREIGN: dict[str, Plan] = {
 }
 
 
-def _planner(plan: Plan | Planned, scheduler: Scheduler | None = None) -> tuple[Planner, list[tuple[Work, Any]]]:
+def _planner(plan: Plan | Planned) -> tuple[Planner, list[tuple[Work, Any]]]:
     refused: list[tuple[Work, Any]] = []
     policy = plan if isinstance(plan, Planned) else Planned(plan)
     return Planner(
-        "m/1/0", policy, scheduler or InOrder(), lambda: Capacity(4), lambda work, error: refused.append((work, error))
+        "m/1/0", policy, InOrder(), lambda: Capacity(4), lambda work, error: refused.append((work, error))
     ), refused
 
 
@@ -57,7 +57,7 @@ def test_a_faulty_policy_costs_each_work_an_answer_and_never_the_loop(fault: str
     answered = [work for work, _ in refused] + [work for step in steps for work in step.work]
     assert sorted(map(id, answered)) == sorted(map(id, works))
     assert all(isinstance(error, ExecutionFailed) for _, error in refused)
-    assert {str(error) for _, error in refused} <= {"the batching policy of replica 'm/1/0' failed"}
+    assert {str(error) for _, error in refused} <= {"the batching policy or scheduler of replica 'm/1/0' failed"}
     assert (len(planner.queue), planner.queue.rows) == (0, 0)
 
 

@@ -24,7 +24,7 @@ def test_fields_of_the_protocol_are_read_and_others_ignored() -> None:
 
 def test_nulls_stand_for_fields_that_are_not_there() -> None:
     message = parsed(b'{"id":null,"inputs":[],"outputs":null,"parameters":null}')
-    assert message.id is message.outputs is message.parameters is None
+    assert (message.id, message.outputs, message.parameters) == (None, None, None)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def export(
 
 
 def mlp(path: Path, **limits: int) -> Path:
-    return export(Mlp(), path, torch.zeros(3, 16), dynamic={"x": {0: dim("batch", **limits)}})
+    return export(Mlp(), path, torch.zeros(5, 16), dynamic={"x": {0: dim("batch", **limits)}})
 
 
 def tokens(path: Path) -> Path:
@@ -86,6 +86,8 @@ def nested(path: Path) -> Path:
         path,
         {"u": torch.ones(3, 4)},
         [torch.ones(3, 4), torch.ones(3, 4)],
+        3,
+        None,
         keywords={"mask": torch.ones(3, 4)},
         dynamic={"d": {"u": rows}, "pair": [rows, rows], "scale": None, "flag": None, "mask": rows},
     )

@@ -8,10 +8,14 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from jackfield import Device
 from jackfield.errors import LoadError
+from jackfield_plugins.torch.backend import TorchBackend, TorchOptions
+from jackfield_plugins.torch.executor import TorchExecutor
 from jackfield_plugins.torch.inspection import _is_expression
 from jackfield_plugins.torch.loader import TorchLoader, TorchLoaderOptions
 from tests.plugins.torch import programs
@@ -137,8 +141,19 @@ def test_sizes_are_not_evaluated_as_python(path: Path, proof: Path) -> None:
         values["x"]["sizes"][0]["as_expr"]["expr_str"] = f"open({str(proof)!r}, 'w')"
 
     programs.rewritten(path, edit=edit)
-    with pytest.raises(LoadError, match=r"holds 'open.*' where a plain name or size belongs, and is refused"):
+    with pytest.raises(LoadError, match=r"holds .open.* where a plain name or size belongs, and is refused"):
         load(path)
+    assert not proof.exists()
+
+
+def test_guards_are_not_evaluated(path: Path, proof: Path) -> None:
+    def edit(program: dict[str, Any]) -> None:
+        program["guards_code"] = [f"open({str(proof)!r}, 'w') is not None"]
+
+    programs.rewritten(path, edit=edit)
+    executor = TorchBackend(TorchOptions()).open(load(path), Device("cpu", "cpu"))
+    assert isinstance(executor, TorchExecutor)
+    assert executor.run({"x": np.zeros((1, 16), np.float32)}, ["output"])["output"].shape == (1, 4)
     assert not proof.exists()
 
 
@@ -194,7 +209,10 @@ def test_argument_names_are_not_pasted_into_source(path: Path) -> None:
 @pytest.mark.parametrize(
     ("tree", "message"),
     [
-        ({"type": "collections.defaultdict", "context": "{}", "children_spec": []}, "takes or returns a 'collections.d"),
+        (
+            {"type": "collections.defaultdict", "context": "{}", "children_spec": []},
+            "takes or returns a 'collections.d",
+        ),
         (
             {"type": "builtins.dict", "context": '[{"__enum__": true, "fqn": "antigravity:X"}]', "children_spec": []},
             "where a plain name or size belongs",

@@ -1,0 +1,164 @@
+"""Batching policy `adaptive`: learns what the device is good at, and takes the most work a second that keeps a target.
+
+It learns how long a step of each size takes, and how soon clients that were answered come back. When work waits and the
+device is free, it takes the size with the most rows a second among those that can be filled and keep the target; now and
+then it tries a neighbour of the best size that it has not measured lately, so that it follows a model or a machine that
+changes. An idle device waits for clients that are likely to come back only if the fuller step, the wait included, gives
+more rows a second than going now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+from pydantic import Field
+
+from jackfield import BatchingPolicy, Capacity, Options, Step, Wait, Waiting, Work
+from jackfield_plugins.batching.pace import Pace
+from jackfield_plugins.batching.returning import Returning
+
+
+class AdaptiveOptions(Options):
+    """Size and moment of each step are found by measuring."""
+
+    max_batch_size: int = Field(default=32, ge=1)
+    """Most rows of a step; requests with more are refused."""
+    target_p99_ms: float | None = Field(default=None, gt=0)
+    """Latency that nearly all requests should keep; steps that would break it are made smaller. Null: as many rows a
+    second as possible."""
+    max_delay_ms: float = Field(default=5.0, ge=0)
+    """Longest that a request waits, beside an idle device, for others that are expected."""
+    explore_every: int = Field(default=24, ge=2)
+    """One step in so many tries a size that was not measured lately, if enough work waits for it."""
+    newest: float = Field(default=0.2, gt=0, le=1)
+    """How much the newest step of a size weighs against what was known: larger follows change faster."""
+
+
+class Adaptive(BatchingPolicy):
+    """`sizes` to choose from are powers of two and the steps half-way between them."""
+
+    options = AdaptiveOptions
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        own = cast(AdaptiveOptions, options)
+        self._own = own
+        self._delay = own.max_delay_ms / 1000
+        self._target = None if own.target_p99_ms is None else own.target_p99_ms / 1000
+        self._pace = Pace(_candidates(own.max_batch_size), own.newest)
+        self._returning = Returning(self._delay)
+        self._idle_since = 0.0
+        self._until_trial = own.explore_every
+        self._trial = 0
+
+    @property
+    def max_rows(self) -> int:
+        """Most rows of a step."""
+        return self._own.max_batch_size
+
+    def sizes(self) -> Sequence[int]:
+        """Every size that it chooses from."""
+        return self._pace.sizes
+
+    def plan(self, waiting: Waiting, running: Sequence[Work], capacity: Capacity, now: float) -> Sequence[Work] | Wait:
+        """The best size that can be filled; or a short wait for a fuller one, where that pays."""
+        first = next(iter(waiting))
+        most = max(min(self._own.max_batch_size, capacity.rows), 1)
+        rows = waiting.rows_of(first.key)
+        self._returning.seen(waiting.rows, now)
+        size = self._size(min(rows, most), first, now)
+        best = self._best(most, first, now)
+        if capacity.busy:
+            if rows >= best:
+                return self._take(waiting, first, best)
+            return Wait(None, waiting.rows + best - rows)
+        if size < best and rows < best:
+            until = min(max(first.arrival, self._idle_since) + self._delay, self._returning.until)
+            coming = self._returning.expected(now) if now < until else 0
+            if coming > 0 and self._pays(rows, min(rows + coming, best), until - now):
+                return Wait(until, waiting.rows + min(coming, best - rows))
+        return self._take(waiting, first, self._tried(size, rows, most))
+
+    def observe(self, step: Step, now: float) -> None:
+        """Learn how long the step took, and that its clients may come back."""
+        report = step.work[0].report
+        if report is not None and not report.failed and report.rows == step.rows:
+            self._pace.learn(step.rows, report.prepare + report.execute + report.finish)
+        self._returning.answered(step.rows, now)
+        self._idle_since = now
+
+    def learned(self) -> dict[int, float]:
+        """Seconds of a step by rows, as known now; shown in the metrics."""
+        return self._pace.known()
+
+    def _size(self, rows: int, first: Work, now: float) -> int:
+        """Of `rows` that wait, how many to take now: all, or fewer if that gives more rows a second."""
+        fitting = [n for n in self._pace.sizes if n < rows]
+        return self._fastest([*fitting, rows], first, now)
+
+    def _best(self, most: int, first: Work, now: float) -> int:
+        return self._fastest([n for n in self._pace.sizes if n <= most] or [most], first, now)
+
+    def _fastest(self, sizes: Sequence[int], first: Work, now: float) -> int:
+        best, best_rate = sizes[-1], -1.0
+        spare = None if self._target is None else self._target - (now - first.arrival)
+        for size in reversed(sizes):
+            seconds = self._pace.seconds(size)
+            if seconds is None:
+                return best  # nothing is known yet: the largest is as good as any
+            if spare is not None and seconds > spare and size != sizes[0]:
+                continue
+            rate = size / max(seconds, 1e-9)
+            if rate > best_rate:
+                best, best_rate = size, rate
+        return best
+
+    def _pays(self, rows: int, fuller: int, wait: float) -> bool:
+        now, later = self._pace.seconds(rows), self._pace.seconds(fuller)
+        if now is None or later is None:
+            return True
+        return fuller / (later + wait) > rows / now
+
+    def _tried(self, size: int, rows: int, most: int) -> int:
+        """`size`, or now and then another one that the work at hand can fill and that was not measured lately."""
+        self._until_trial -= 1
+        if self._until_trial > 0:
+            return size
+        self._until_trial = self._own.explore_every
+        near = [n for n in self._pace.sizes if n <= min(rows, most) and n != size]
+        stale = [n for n in near if self._pace.age(n) is None or n in _beside(near, size)]
+        if not stale:
+            return size
+        never = 1 << 62
+        return max(stale, key=lambda n: never if (age := self._pace.age(n)) is None else age)
+
+    def _take(self, waiting: Iterable[Work], first: Work, most: int) -> Sequence[Work]:
+        chosen = [first]
+        rows = first.rows
+        if rows < most:
+            for work in waiting:
+                if work is not first and work.key == first.key and rows + work.rows <= most:
+                    chosen.append(work)
+                    rows += work.rows
+                    if rows == most:
+                        break
+        self._returning.taken(rows)
+        return chosen
+
+
+def _candidates(most: int) -> tuple[int, ...]:
+    sizes = {most}
+    size = 1
+    while size <= most:
+        sizes.add(size)
+        if size >= 2 and size + size // 2 <= most:
+            sizes.add(size + size // 2)
+        size *= 2
+    return tuple(sorted(sizes))
+
+
+def _beside(sizes: Sequence[int], size: int) -> set[int]:
+    below = [n for n in sizes if n < size]
+    above = [n for n in sizes if n > size]
+    return {*below[-2:], *above[:2]}
