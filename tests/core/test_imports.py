@@ -163,6 +163,7 @@ def test_nothing_but_the_manager_touches_hooks() -> None:
     assert touched == {
         ("jackfield.plugins.manager", "self._pluggy.hook"),
         ("jackfield.plugins.registry", "socket.hook"),  # a socket's own field: the hook's name, as text
+        ("jackfield.testing.plugged", "socket.hook"),  # the same
     }
 
 

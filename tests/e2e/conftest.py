@@ -1,4 +1,4 @@
-"""One server for all tests that neither change its configuration nor bring a model of it down."""
+"""Models and servers that tests over sockets share."""
 
 from __future__ import annotations
 
@@ -11,11 +11,35 @@ from tests.e2e.company import survived
 from tests.e2e.launch import Live, launched
 
 HERE = Path(__file__).parent
+CACHE = HERE.parents[1] / ".cache" / "tests"
+
+
+@pytest.fixture(scope="session")
+def minilm_onnx() -> Path:
+    """all-MiniLM-L6-v2 as ONNX, converted once per checkout."""
+    from jackfield_plugins.demo import minilm
+
+    path = CACHE / "minilm.onnx"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        minilm.export(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def minilm_server(minilm_onnx: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """`jackfield serve` on MiniLM."""
+    config = {
+        "models": {"minilm": {"source": str(minilm_onnx), "backend": {"name": "onnxruntime", "threads": 2}}},
+        "observers": {"prometheus": {}, "access-log": {"requests": "all"}},
+    }
+    with launched(config, tmp_path_factory.mktemp("minilm")) as live:
+        yield live
 
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """Serves `double`, `text`, `fickle` and `large`."""
+    """`double`, `text`, `fickle` and `large`, for attacks that a server of any configuration must survive."""
     models = {
         "double": {"source": f"{HERE / 'models.py'}:Double"},
         "text": {"source": f"{HERE / 'models.py'}:Text"},
@@ -28,6 +52,6 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 @pytest.fixture
 def unharmed(live: Live) -> Iterator[None]:
-    """After the test the server must be as good as before."""
+    """After the test that server must be as good as before."""
     yield
     survived(live, "double", "text", "fickle", "large")

@@ -85,6 +85,16 @@ class Simulation:
         """How many works are in which final state."""
         return Counter(work.final for work in self.answers if work.final is not None)
 
+    @property
+    def idle(self) -> bool:
+        """Whether no step is on the device, nor prepared for it."""
+        return not self._executing and not self._prepared
+
+    @property
+    def asks_again(self) -> float | None:
+        """When the policy will be asked again though nothing has happened; None: not on its own."""
+        return self._wait.until if self._wait is not None else None
+
     def submit(self, work: Work) -> Work:
         """Accept `work`, which arrives now."""
         if not self.alive:
@@ -121,7 +131,7 @@ class Simulation:
         `longest` virtual seconds, or if nothing is left that would lead there."""
         end = self.clock.now() + longest
         self._turn()
-        while self.outstanding or self._executing or self._prepared or len(self.planner.queue):
+        while self.outstanding or not self.idle or len(self.planner.queue):
             moment = self._next()
             if moment is None or moment > end:
                 raise Stuck(f"{self.outstanding} works are left without an answer, {len(self.planner.queue)} wait")

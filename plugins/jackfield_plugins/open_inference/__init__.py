@@ -2,8 +2,9 @@
 
 The way of an inference: `app` finds the route (`paths`), `infer` reads, decodes, exchanges and answers.
 
-- Decoding is `request`: `schema` is its JSON, `json_data` (over `pieces` and `large`) and `binary` make the arrays,
-  `parameters` and `outputs` read what is asked for, `raw` takes a body without JSON. `datatypes` serves both ways.
+- Decoding is `request`: `schema` is its JSON and `outline` that of a large one; `json_data` (over `pieces` and `large`)
+  and `binary` make the arrays; `parameters` and `outputs` read what is asked for. `raw` takes a body without JSON,
+  `datatypes` serves both ways.
 - Encoding is `response`: `json_output`, `binary`, `classification` and its `labels`.
 - `headers` and `compression` are HTTP's part; `statuses` turns errors into statuses.
 - All other routes are plain functions: `health`, `metadata`, `model_config`, `model_stats`, `repository`.

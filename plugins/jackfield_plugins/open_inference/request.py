@@ -10,9 +10,10 @@ from jackfield.errors import InvalidRequest
 from jackfield_plugins.open_inference.binary import from_binary
 from jackfield_plugins.open_inference.datatypes import KINDS
 from jackfield_plugins.open_inference.json_data import from_json
+from jackfield_plugins.open_inference.outline import MOST_TENSORS, too_many_tensors
 from jackfield_plugins.open_inference.outputs import Wanted, wanted
 from jackfield_plugins.open_inference.parameters import refuse_shared_memory, settings, whole
-from jackfield_plugins.open_inference.schema import MOST_TENSORS, InputMessage, parsed, too_many_tensors
+from jackfield_plugins.open_inference.schema import InputMessage, parsed
 from jackfield_plugins.open_inference.texts import shown
 
 _MOST_AXES = 32

@@ -7,6 +7,7 @@ import re
 import msgspec
 
 from jackfield.errors import InvalidRequest
+from jackfield_plugins.open_inference.outline import MOST_BESIDE_DATA, apart
 from jackfield_plugins.open_inference.texts import shown
 
 Scalar = str | int | float | bool | None
@@ -40,59 +41,25 @@ class InferMessage(msgspec.Struct, gc=False):
     parameters: Parameters | None = None
 
 
-class _Outline(msgspec.Struct):
-    """The request, of which nothing is decoded yet."""
-
-    inputs: msgspec.Raw = msgspec.Raw(b"")
-    id: msgspec.Raw = msgspec.Raw(b"")
-    outputs: msgspec.Raw = msgspec.Raw(b"")
-    parameters: msgspec.Raw = msgspec.Raw(b"")
-
-
-class _InputOutline(msgspec.Struct):
-    data: msgspec.Raw = msgspec.Raw(b"")
-
-
-MOST_TENSORS = 1024
-_MOST_BESIDE_DATA = 1024 * 1024  # bytes
 _decode = msgspec.json.Decoder(InferMessage).decode
-_outline = msgspec.json.Decoder(_Outline).decode
-# takes as many elements of an array as it has fields, and steps over the others without an object for each
-_FirstInputs = msgspec.defstruct(
-    "_FirstInputs", [(f"input_{n}", msgspec.Raw, msgspec.Raw(b"")) for n in range(MOST_TENSORS + 1)], array_like=True
-)
-_first_inputs = msgspec.json.Decoder(_FirstInputs).decode
-_input_outline = msgspec.json.Decoder(_InputOutline).decode
 
 
 def parsed(text: bytes | memoryview) -> InferMessage:
     """The request in `text`; raises InvalidRequest."""
     try:
-        if len(text) > _MOST_BESIDE_DATA:
-            _check_outline(text)
-        return _decode(text)
+        return _decode(text) if len(text) <= MOST_BESIDE_DATA else _parsed_apart(text)
     except RecursionError:
         raise InvalidRequest("the request is nested too deeply") from None
     except ValueError as error:  # malformed JSON, wrong types, text that is not UTF-8
         raise InvalidRequest(_sentence(error)) from None
 
 
-def _check_outline(text: bytes | memoryview) -> None:
-    """Raise InvalidRequest if much of `text` is not data. Decoding holds the interpreter's lock, for seconds if there
-    are millions of parameters or axes, and all other clients would wait."""
-    outline = _outline(text)
-    first = [bytes(one) for one in msgspec.structs.astuple(_first_inputs(outline.inputs or b"[]")) if one]
-    if len(first) > MOST_TENSORS:
-        raise too_many_tensors()
-    beside = sum(len(bytes(part)) for part in (outline.id, outline.outputs, outline.parameters))
-    beside += sum(len(one) - len(bytes(_input_outline(one).data)) for one in first)
-    if beside > _MOST_BESIDE_DATA:
-        raise InvalidRequest(f"the request has more than {_MOST_BESIDE_DATA} bytes of JSON beside its inputs' data")
-
-
-def too_many_tensors() -> InvalidRequest:
-    """That a request has more inputs or outputs than are taken."""
-    return InvalidRequest(f"at most {MOST_TENSORS} inputs and as many outputs are taken")
+def _parsed_apart(text: bytes | memoryview) -> InferMessage:
+    content, data = apart(text)
+    message = _decode(content)
+    for one, its_data in zip(message.inputs, data, strict=True):
+        one.data = its_data
+    return message
 
 
 def _sentence(error: ValueError) -> str:

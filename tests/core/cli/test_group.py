@@ -60,4 +60,4 @@ def test_a_plugin_cannot_take_the_place_of_a_command(jackfield: Run) -> None:
     registry = plugs.registry(jackfield_commands={"serve": click.Command("serve")})
     result = jackfield("plugins", registry=registry)
     assert result.exit_code == 2
-    assert "a plugin brings the command 'serve', which is Jackfield's own" in result.stderr
+    assert "brings the command 'serve', which is Jackfield's own" in result.stderr

@@ -18,7 +18,9 @@ from jackfield import Datatype, create_app
 from tests.plugins.open_inference.stub import registry
 
 # how BF16 is given to the client changed between its releases, so that is left to the tests without it
-ECHOES = {datatype: f"echo-{datatype.value.lower()}" for datatype in Datatype if datatype is not Datatype.BF16}
+ECHOES: dict[Datatype, str] = {
+    datatype: f"echo-{datatype.value.lower()}" for datatype in Datatype if datatype is not Datatype.BF16
+}
 
 
 @pytest.fixture(scope="module")

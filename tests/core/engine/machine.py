@@ -1,0 +1,254 @@
+"""A state machine that does to the engine whatever can happen to it, under a virtual clock, and watches the ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from jackfield.errors import Cancelled, ExecutionFailed, Expired, Unavailable
+from jackfield.interfaces import BatchingPolicy, Scheduler
+from jackfield.options import Options
+from jackfield.testing import Fault, ScriptedExecutor, Simulation, VirtualClock, make_work
+from jackfield.types import Capabilities
+from jackfield.work import Outcome, Response, Result, State, Step, Work
+from jackfield_plugins.batching.dynamic import Dynamic, DynamicOptions
+from jackfield_plugins.batching.single import Single, SingleOptions
+from jackfield_plugins.scheduling.fifo import Fifo
+from jackfield_plugins.scheduling.priority import Priority, PriorityOptions
+
+POISON = -1.0
+FAULTS = (Fault.RAISE, Fault.EXIT, Fault.MEMORY, Fault.FEW_ROWS, Fault.WRONG_SHAPE, Fault.WRONG_DTYPE, Fault.NO_OUTPUT)
+EPSILON = 1e-9
+
+
+class Watching(ScriptedExecutor):
+    """Notes work on the device that has no business there."""
+
+    def __init__(self, clock: VirtualClock, **more: Any) -> None:
+        super().__init__(**more)
+        self._clock = clock
+        self.trespassers: list[Work] = []
+
+    def execute(self, step: Step) -> Outcome:
+        now = self._clock.now()
+        self.trespassers += [w for w in step.work if w.final or (w.deadline is not None and w.deadline <= now)]
+        return super().execute(step)
+
+
+class EngineMachine(RuleBasedStateMachine):
+    """Arrivals, cancellations, time and faults, in any order. Subclasses say which policy and scheduler."""
+
+    def policy(self, most: int, delay_ms: float, preferred: tuple[int, ...]) -> BatchingPolicy:
+        """The batching policy."""
+        return Dynamic(DynamicOptions(max_batch_size=most, max_delay_ms=delay_ms, preferred_batch_sizes=preferred))
+
+    def scheduler(self) -> Scheduler:
+        """The scheduler."""
+        return Fifo(Options())
+
+    def tamper(self) -> None:
+        """Where a test puts a bug in."""
+
+    @initialize(
+        lanes=st.sampled_from([1, 2]),
+        most=st.integers(1, 8),
+        fits=st.one_of(st.none(), st.integers(1, 8)),
+        delay_ms=st.sampled_from([0.0, 1.0, 3.0]),
+        preferred=st.lists(st.integers(1, 8), max_size=2),
+        ms=st.sampled_from([0.2, 2.0]),
+        fault=st.sampled_from(FAULTS),
+    )
+    def start(
+        self,
+        lanes: int,
+        most: int,
+        fits: int | None,
+        delay_ms: float,
+        preferred: list[int],
+        ms: float,
+        fault: Fault,
+    ) -> None:
+        """A replica, which is begun anew when it has died."""
+        self.delay = delay_ms / 1000
+        self.most = min(most, fits or most)
+        self.answers: Counter[Work] = Counter()
+        self.wrong: list[tuple[Work, Result]] = []
+        self.cancelled: set[Work] = set()
+        self.excused: set[Work] = set()
+        self.serial = 0
+
+        def begin() -> None:
+            clock = VirtualClock()
+            self.executor = Watching(clock, capabilities=Capabilities(max_rows=fits), poison={POISON: fault})
+            self.simulation = Simulation(
+                self.policy(most, delay_ms, tuple(preferred)),
+                self.scheduler(),
+                self.executor,
+                lanes=lanes,
+                duration=lambda step: ms / 1000,
+                clock=clock,
+            )
+            self.tamper()
+
+        self.begin: Callable[[], None] = begin
+        begin()
+
+    @rule(
+        rows=st.integers(0, 5),
+        width=st.integers(1, 2),
+        priority=st.integers(-1, 9),
+        timeout=st.sampled_from([None, None, 0.0, 0.0005, 0.002, 0.02]),
+        poisoned=st.booleans(),
+    )
+    def arrive(self, rows: int, width: int, priority: int, timeout: float | None, poisoned: bool) -> None:
+        """A request is accepted."""
+        self.serial += 1
+        work = make_work(
+            min(rows, self.most),
+            width=width,
+            value=POISON if poisoned and self.serial % 3 == 0 else float(self.serial),
+            now=self.simulation.clock.now(),
+            timeout=timeout,
+            priority=priority,
+            sink=self._answered,
+        )
+        if self.executor.always or self.executor.script:
+            self.excused.add(work)
+        self.simulation.submit(work)
+
+    @rule(count=st.integers(2, 9), width=st.integers(1, 2))
+    def arrive_together(self, count: int, width: int) -> None:
+        """Several clients at one moment."""
+        for _ in range(count):
+            self.arrive(1, width, 0, None, False)
+
+    @precondition(lambda self: self.simulation.outstanding)
+    @rule(index=st.integers(0, 99))
+    def cancel(self, index: int) -> None:
+        """A client goes, wherever its request is."""
+        waiting = [work for work in self.simulation.accepted if work.final is None]
+        self._cancel(waiting[index % len(waiting)])
+
+    @precondition(lambda self: any(work.running and work.final is None for work in self.simulation.accepted))
+    @rule(index=st.integers(0, 99))
+    def cancel_running(self, index: int) -> None:
+        """A client goes whose request was planned already."""
+        running = [work for work in self.simulation.accepted if work.running and work.final is None]
+        self._cancel(running[index % len(running)])
+
+    @rule(seconds=st.sampled_from([0.0, 0.0001, 0.0005, 0.001, 0.003, 0.05]))
+    def wait(self, seconds: float) -> None:
+        """Time passes."""
+        self.simulation.advance(seconds)
+
+    @rule(fault=st.sampled_from(FAULTS))
+    def fail_once(self, fault: Fault) -> None:
+        """The next run fails, whatever is in it."""
+        self._excuse()
+        self.executor.script.append(fault)
+
+    @rule(on=st.booleans())
+    def fail_for_a_while(self, on: bool) -> None:
+        """Each run fails, or no longer."""
+        self._excuse()
+        self.executor.always = Fault.RAISE if on else None
+
+    @precondition(lambda self: self.serial % 5 == 4)
+    @rule()
+    def die(self) -> None:
+        """The worker is gone at its next run; another replica takes over."""
+        self.executor.script.append(Fault.UNAVAILABLE)
+        self.arrive(1, 1, 0, None, False)
+        self.simulation.drain(60)
+        self.check()
+        assert not self.simulation.alive or self.simulation.counts[State.CANCELLED]
+        self.begin()
+
+    @invariant()
+    def check(self) -> None:
+        """What always holds."""
+        simulation = self.simulation
+        counts = simulation.counts
+        final = (State.COMPLETED, State.FAILED, State.CANCELLED, State.EXPIRED)
+        assert len(simulation.accepted) == sum(counts[state] for state in final) + simulation.outstanding
+        assert simulation.outstanding == sum(work.final is None for work in simulation.accepted)
+        assert all(self.answers[work] == (work.final is not None) for work in simulation.accepted), "not just once"
+        assert not self.wrong, "a wrong answer"
+        assert not self.executor.trespassers, "work was on the device that was over"
+        planned = Counter(work for step in simulation.steps for work in step.work)
+        assert all(times == 1 for times in planned.values()), "work was planned twice"
+        waiting = [work for work in simulation.planner.queue if not work.running]
+        assert simulation.planner.queue.rows >= sum(work.rows for work in waiting)
+        if simulation.alive and waiting and simulation.idle and simulation.asks_again is not None:
+            left = simulation.asks_again - simulation.clock.now()
+            assert left <= self.delay + EPSILON, "an idle device is kept from work"
+
+    def teardown(self) -> None:
+        """In the end all is answered."""
+        if not hasattr(self, "simulation"):
+            return
+        self._excuse()
+        self.executor.always = None
+        self.simulation.drain(60)
+        self.check()
+        assert self.simulation.outstanding == 0
+        assert (len(self.simulation.planner.queue), self.simulation.planner.queue.rows) == (0, 0)
+        assert self.simulation.planner.running == [] or not self.simulation.alive
+
+    def _cancel(self, work: Work) -> None:
+        self.cancelled.add(work)
+        self.simulation.cancel(work)
+
+    def _excuse(self) -> None:
+        self.excused.update(work for work in self.simulation.accepted if work.final is None)
+
+    def _answered(self, work: Work, result: Result) -> None:
+        self.answers[work] += 1
+        if not self._fitting(work, result):
+            self.wrong.append((work, result))
+
+    def _fitting(self, work: Work, result: Result) -> bool:
+        x: Any = work.request.inputs["x"]
+        poisoned = bool((x == POISON).any())
+        match result:
+            case Response():
+                return not poisoned and np.array_equal(result.outputs["y"], x * 2 + 1)
+            case Expired():
+                return work.deadline is not None and work.deadline <= self.simulation.clock.now()
+            case Cancelled():
+                return work in self.cancelled
+            case ExecutionFailed():
+                return poisoned or work in self.excused
+            case Unavailable():
+                return not self.simulation.alive
+        return False
+
+
+class NoneFifo(EngineMachine):
+    """`none` with `fifo`."""
+
+    def policy(self, most: int, delay_ms: float, preferred: tuple[int, ...]) -> BatchingPolicy:
+        return Single(SingleOptions(max_batch_size=most))
+
+
+class NonePriority(NoneFifo):
+    """`none` with `priority`."""
+
+    def scheduler(self) -> Scheduler:
+        return Priority(PriorityOptions(ageing_s=0.001))
+
+
+class DynamicFifo(EngineMachine):
+    """`dynamic` with `fifo`."""
+
+
+class DynamicPriority(EngineMachine):
+    """`dynamic` with `priority`."""
+
+    def scheduler(self) -> Scheduler:
+        return Priority(PriorityOptions(ageing_s=0.001))

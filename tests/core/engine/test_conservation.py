@@ -1,0 +1,107 @@
+"""Accepted = completed + failed + cancelled + expired + outstanding, whatever happens, with each default policy and
+scheduler; and the machine that says so would notice if it were not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from jackfield.engine import bisect
+from jackfield.engine.queue import Queue
+from jackfield.interfaces import BatchingPolicy, Capacity, Waiting
+from jackfield.testing import simulation
+from jackfield.work import Response, Result, Step, Wait, Work
+from jackfield_plugins.batching.dynamic import Dynamic, DynamicOptions
+from tests.core.engine.machine import DynamicFifo, DynamicPriority, EngineMachine, NoneFifo, NonePriority
+
+THOROUGH = settings(
+    deadline=None,
+    derandomize=True,
+    max_examples=60,
+    stateful_step_count=30,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+SEEDED = settings(THOROUGH, max_examples=300, phases=[Phase.generate], report_multiple_bugs=False)
+
+
+@pytest.mark.parametrize("machine", [NoneFifo, NonePriority, DynamicFifo, DynamicPriority])
+def test_conservation(machine: type[EngineMachine]) -> None:
+    run_state_machine_as_test(machine, settings=THOROUGH)  # type: ignore[no-untyped-call]
+
+
+def _found(machine: type[EngineMachine]) -> str:
+    with pytest.raises(AssertionError) as found:
+        run_state_machine_as_test(machine, settings=SEEDED)  # type: ignore[no-untyped-call]
+    return str(found.value)
+
+
+def test_a_policy_that_never_plans_some_work_is_found() -> None:
+    class Choosy(Dynamic):
+        def plan(
+            self, waiting: Waiting, running: Sequence[Work], capacity: Capacity, now: float
+        ) -> Sequence[Work] | Wait:
+            plan = super().plan(waiting, running, capacity, now)
+            return Wait() if not isinstance(plan, Wait) and plan[0].rows == 5 else plan
+
+    class Machine(EngineMachine):
+        def policy(self, most: int, delay_ms: float, preferred: tuple[int, ...]) -> BatchingPolicy:
+            return Choosy(DynamicOptions(max_batch_size=most, max_delay_ms=delay_ms))
+
+    assert "an idle device is kept from work" in _found(Machine)
+
+
+def test_a_queue_that_forgets_removal_is_found() -> None:
+    class Forgetful(Queue):
+        def remove(self, work: Work) -> None:
+            if work.rows != 2:
+                super().remove(work)
+
+    class Machine(EngineMachine):
+        def tamper(self) -> None:
+            self.simulation.planner.queue = Forgetful(self.scheduler())
+
+    assert "planned twice" in _found(Machine)
+
+
+def test_a_planner_that_loses_what_it_took_out_is_found() -> None:
+    class Machine(EngineMachine):
+        def tamper(self) -> None:
+            start = self.simulation.planner._start
+
+            def losing(chosen: Sequence[Work], capacity: Capacity, now: float) -> Step:
+                step = start(chosen, capacity, now)
+                return Step(step.work[:2], step.rows) if len(step.work) == 3 else step
+
+            self.simulation.planner._start = losing  # type: ignore[method-assign]
+
+    assert "left without an answer" in _found(Machine)
+
+
+def test_work_that_is_over_and_reaches_the_device_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bisect, "_over", lambda works, now: {})
+    assert "work was on the device that was over" in _found(EngineMachine)
+
+
+def test_answers_that_are_mixed_up_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = bisect.run_step
+
+    def mixing(*args: Any) -> list[Result | None]:
+        results = run(*args)
+        return results[::-1] if all(isinstance(result, Response) for result in results) else results
+
+    monkeypatch.setattr(simulation, "run_step", mixing)
+    assert "a wrong answer" in _found(EngineMachine)
+
+
+def test_a_step_that_is_answered_twice_is_found() -> None:
+    class Machine(EngineMachine):
+        def _answered(self, work: Work, result: Result) -> None:
+            super()._answered(work, result)
+            if work.rows == 4:
+                super()._answered(work, result)
+
+    assert "not just once" in _found(Machine)
