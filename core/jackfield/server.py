@@ -19,6 +19,7 @@ from jackfield.errors import ConfigError, InvalidRequest, LoadError, NotFound, U
 from jackfield.lifecycle.model import Model
 from jackfield.lifecycle.observers import Observers
 from jackfield.lifecycle.version import Version, first_failure
+from jackfield.logs import quieten
 from jackfield.plugins.registry import Registry
 from jackfield.types import Array, Datatype
 from jackfield.work import Request, Response, Work
@@ -37,6 +38,7 @@ class Server:
     """
 
     def __init__(self, config: Source, *, registry: Registry | None = None, clock: Clock | None = None) -> None:
+        quieten()
         self.registry = registry if registry is not None else Registry.installed()
         self.config = config if isinstance(config, Config) else load(config, self.registry)
         self.clock: Clock = clock if clock is not None else MonotonicClock()

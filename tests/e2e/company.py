@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -74,8 +74,7 @@ def survived(live: Live, *models: str) -> None:
     """The server is up and ready, has nothing left to do, and its books are balanced; `double` answers right."""
     assert live.process.poll() is None
     for model in models or ("double",):
-        until(lambda model=model: is_quiet(live, model), f"'{model}' to be done")  # type: ignore[misc]
-        counts = live.statistics(model)
+        counts = quiet(live, model)
         over = sum(counts[f"jackfield_requests_total:{state}"] for state in _FINAL)
         assert counts["jackfield_requests_accepted_total"] == over, counts
     assert live.ask("GET", "/v2/health/ready").status == 200
@@ -83,10 +82,17 @@ def survived(live: Live, *models: str) -> None:
     assert (answer.status, answer.json["outputs"][0]["data"]) == (200, doubled(7))
 
 
-def is_quiet(live: Live, model: str) -> bool:
-    """Whether nothing of `model` waits or runs."""
-    counts = live.statistics(model)
-    return counts["jackfield_outstanding_requests"] == counts["jackfield_waiting_requests"] == 0
+def quiet(live: Live, model: str) -> Mapping[str, float]:
+    """The counters of `model` once nothing of it waits or runs."""
+    counts: Mapping[str, float] = {}
+
+    def is_quiet() -> bool:
+        nonlocal counts
+        counts = live.statistics(model)
+        return counts["jackfield_outstanding_requests"] == counts["jackfield_waiting_requests"] == 0
+
+    until(is_quiet, f"'{model}' to be done")
+    return counts
 
 
 def counted(live: Live, model: str, state: str) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.company import survived
+from tests.e2e.company import neighbour, survived
 from tests.e2e.launch import Live, launched
 
 HERE = Path(__file__).parent
@@ -50,8 +50,9 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         yield server
 
 
-@pytest.fixture
-def unharmed(live: Live) -> Iterator[None]:
-    """After the test that server must be as good as before."""
-    yield
+@pytest.fixture(scope="module")
+def company(live: Live) -> Iterator[None]:
+    """Somebody else is served by that server all the time, and after the module's tests it is as good as before."""
+    with neighbour(live):
+        yield
     survived(live, "double", "text", "fickle", "large")

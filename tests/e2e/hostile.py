@@ -31,7 +31,8 @@ class Fickle:
         if RAISES in wishes:
             raise ValueError("no such file: /srv/secret/weights.bin")
         if wishes & {TOO_FEW, MISSHAPEN, NONE, TEXT}:
-            return self._wrong(x, wishes)
+            wrong: Rows = self._wrong(x, wishes)
+            return wrong
         out = x * 2
         out[first == NAN] = np.nan
         return out

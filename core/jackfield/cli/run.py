@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 
-from jackfield.cli.logs import configure_logs
+from jackfield.logs import configure_logs
 from jackfield.config import Config
 from jackfield.plugins.registry import Registry
 

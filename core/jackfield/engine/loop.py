@@ -71,7 +71,7 @@ class EngineLoop:
         self._planner = Planner(name, policy, scheduler, self._capacity, self._refuse)
         self._inbox: deque[Work] = deque()
         self._withdrawn: deque[Work] = deque()
-        self._ended: deque[Step] = deque()
+        self._ended: deque[tuple[Step, float]] = deque()
         self._submitted_rows = 0  # written by the event loop; work of no rows counts as one, so that it is noticed
         self._admitted_rows = 0  # written by whoever plans
         self._wake_at = 0
@@ -185,7 +185,7 @@ class EngineLoop:
         planner = self._planner
         now = self._now()
         while self._ended:
-            planner.ended(self._ended.popleft(), now)
+            planner.ended(*self._ended.popleft())
         while self._inbox:
             work = self._inbox.popleft()
             self._admitted_rows += work.rows or 1
@@ -197,7 +197,7 @@ class EngineLoop:
         try:
             results = run_step(self._executor, step, self._device, self._now)
         finally:
-            self._ended.append(step)
+            self._ended.append((step, self._now()))
             self._wake.set()
         done = [(work, result) for work, result in zip(step.work, results, strict=True) if result is not None]
         self._deliver(done, _reports(step))

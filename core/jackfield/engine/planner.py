@@ -84,7 +84,7 @@ class Planner:
                 self._fail_oldest(error)
 
     def ended(self, step: Step, now: float) -> None:
-        """The step has run; the device is free for the next."""
+        """The step had run at `now`, before anybody was answered; the device is free for the next."""
         self._steps -= 1
         gone = set(step.work)
         self.running = [work for work in self.running if work not in gone]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 from jackfield.work import State, StepReport, Work
@@ -33,6 +34,8 @@ class BatchCount:
 class Statistics:
     """Kept on the event loop. At every quiet moment accepted = completed + failed + cancelled + expired.
 
+    `last_inference`: when the last step ended, in milliseconds of the wall clock.
+
     `rows`: rows that were answered; `steps`: runs on a device; `refused` by reason, which never were accepted.
     """
 
@@ -46,7 +49,7 @@ class Statistics:
     steps: int = 0
     failed_steps: int = 0
     padded_rows: int = 0
-    last_inference: float = 0.0
+    last_inference: int = 0
     success: Duration = field(default_factory=Duration)
     fail: Duration = field(default_factory=Duration)
     queue: Duration = field(default_factory=Duration)
@@ -86,6 +89,7 @@ class Statistics:
     def stepped(self, report: StepReport) -> None:
         """Count a step."""
         self.steps += 1
+        self.last_inference = time.time_ns() // 1_000_000
         self.padded_rows += report.padded
         if report.failed:
             self.failed_steps += 1

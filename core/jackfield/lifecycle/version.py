@@ -77,6 +77,18 @@ class Version:
         return self.state is VersionState.READY and all(replica.alive for replica in self.replicas)
 
     @property
+    def unready(self) -> str:
+        """One sentence that says why it takes no requests; empty if it does."""
+        match self.state:
+            case VersionState.READY:
+                return ""
+            case VersionState.FAILED:
+                what = "is not ready" if self.replicas else "failed to load"
+                return f"model '{self.model}' {what}: {public(self.reason)}"
+            case state:
+                return f"model '{self.model}' is not ready: it is {state}"
+
+    @property
     def platform(self) -> str:
         """Backend and kind of artifact, as metadata tells it."""
         return self._opener.platform
@@ -125,10 +137,15 @@ class Version:
         try:
             return self._submit(request)
         except JackfieldError as error:
-            reason = _reason(error)
-            self.statistics.refuse(reason)
-            self._observers.refused(self.model, reason)
+            self.refused(error)
             raise
+
+    def refused(self, error: JackfieldError) -> None:
+        """Count a request for this version that was not accepted: `submit` does so by itself, an endpoint says it of
+        what it could not decode."""
+        reason = _reason(error)
+        self.statistics.refuse(reason)
+        self._observers.refused(self.model, reason)
 
     def cancel(self, work: Work) -> None:
         """Withdraw `work`."""
@@ -148,7 +165,7 @@ class Version:
 
     def _submit(self, request: Request) -> Work:
         if self.state is not VersionState.READY:
-            raise Unavailable(f"model '{self.model}' is not ready: it is {self.state}")
+            raise Unavailable(self.unready)
         weight = measure(self.signature, self.model, request.inputs)
         if request.outputs:
             self._check_outputs(request)
@@ -254,7 +271,7 @@ class Version:
 def _reason(error: JackfieldError) -> str:
     if isinstance(error, Overloaded):
         return "shed"
-    return "invalid" if isinstance(error, InvalidRequest) else "unavailable"
+    return "unavailable" if isinstance(error, Unavailable) else "invalid"
 
 
 def first_failure(versions: Sequence[Version]) -> LoadError | None:

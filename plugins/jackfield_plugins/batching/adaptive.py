@@ -1,10 +1,10 @@
 """Batching policy `adaptive`: learns what the device is good at, and takes the most work a second that keeps a target.
 
 It learns how long a step of each size takes, and how soon clients that were answered come back. When work waits and the
-device is free, it takes the size with the most rows a second among those that can be filled and keep the target; now and
-then it tries a neighbour of the best size that it has not measured lately, so that it follows a model or a machine that
-changes. An idle device waits for clients that are likely to come back only if the fuller step, the wait included, gives
-more rows a second than going now.
+device is free, it takes the size with the most rows a second among those that can be filled and keep the target; now
+and then it tries a neighbour of the best size that it has not measured lately, so that it follows a model or a machine
+that changes. An idle device waits for clients that are likely to come back only if the fuller step, the wait included,
+gives more rows a second than going now.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Adaptive(BatchingPolicy):
         self._delay = own.max_delay_ms / 1000
         self._target = None if own.target_p99_ms is None else own.target_p99_ms / 1000
         self._pace = Pace(_candidates(own.max_batch_size), own.newest)
-        self._returning = Returning(self._delay)
+        self._returning = Returning(self._delay, own.max_batch_size)
         self._idle_since = 0.0
         self._until_trial = own.explore_every
         self._trial = 0
@@ -63,10 +63,12 @@ class Adaptive(BatchingPolicy):
 
     def plan(self, waiting: Waiting, running: Sequence[Work], capacity: Capacity, now: float) -> Sequence[Work] | Wait:
         """The best size that can be filled; or a short wait for a fuller one, where that pays."""
-        first = next(iter(waiting))
+        first = next(iter(waiting), None)
+        if first is None:  # all that waited was cancelled this very moment
+            return Wait()
         most = max(min(self._own.max_batch_size, capacity.rows), 1)
         rows = waiting.rows_of(first.key)
-        self._returning.seen(waiting.rows, now)
+        self._returning.look(waiting)
         size = self._size(min(rows, most), first, now)
         best = self._best(most, first, now)
         if capacity.busy:
@@ -143,7 +145,6 @@ class Adaptive(BatchingPolicy):
                     rows += work.rows
                     if rows == most:
                         break
-        self._returning.taken(rows)
         return chosen
 
 

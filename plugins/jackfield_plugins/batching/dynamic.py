@@ -47,7 +47,7 @@ class Dynamic(BatchingPolicy):
         self._most = own.max_batch_size
         self._delay = own.max_delay_ms / 1000
         self._preferred = tuple(size for size in own.preferred_batch_sizes if size <= self._most)
-        self._returning = Returning(self._delay)
+        self._returning = Returning(self._delay, self._most)
         self._idle_since = 0.0
 
     @property
@@ -68,7 +68,7 @@ class Dynamic(BatchingPolicy):
             return Wait()
         most = max(min(self._most, capacity.rows), 1)
         rows = waiting.rows_of(first.key)
-        self._returning.seen(waiting.rows, now)
+        self._returning.look(waiting)
         target = self._target(most)
         if rows >= target:
             return self._take(waiting, first, target)
@@ -104,5 +104,4 @@ class Dynamic(BatchingPolicy):
                     rows += work.rows
                     if rows == most:
                         break
-        self._returning.taken(rows)
         return chosen

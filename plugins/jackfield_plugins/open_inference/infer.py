@@ -7,6 +7,7 @@ import asyncio
 import numpy as np
 
 from jackfield import Datatype, Request, Response, Server, Signature
+from jackfield.errors import InvalidRequest, Unsupported
 from jackfield.web import Receive, Scope, exchange, read_body
 from jackfield_plugins.open_inference.compression import accepted, compressed, decompressed
 from jackfield_plugins.open_inference.headers import (
@@ -47,22 +48,29 @@ class Inference:
     async def answer(self, scope: Scope, receive: Receive, model: str, version: str) -> Sent:
         """The body and headers of the answer; raises what went wrong."""
         server = self._server
-        signature = server.model(model).version(version).signature  # an unknown model is said before the body is read
+        server.model(model).version(version)  # an unknown model is said before the body is read
         headers: Headers = dict(scope["headers"])
-        body = await read_body(scope, receive, self._limits)
+        try:
+            body = await read_body(scope, receive, self._limits)
+            request, wanted = await self._decoded(body, headers, model, version)
+        except (InvalidRequest, Unsupported) as error:
+            server.model(model).version(version).refused(error)
+            raise
+        return await self._exchanged(request, wanted, headers, receive)
+
+    async def _decoded(self, body: bytes, headers: Headers, model: str, version: str) -> tuple[Request, Wanted]:
         encoding = headers.get(b"content-encoding")
         if encoding is not None:
             body = await decompressed(body, encoding, self._limits.max_body_bytes)
         length = header_length(headers, len(body))
+        # looked up only here: it may have become ready while the body was read
+        found = self._server.model(model).version(version)
         if length == RAW:
-            ready = server.model(model).version(version)  # once more: it may have become ready meanwhile
-            require_signature(ready)
-            request, wanted = decode_raw(body, ready.signature, model, version), _ALL_BINARY
-        elif len(body) > _LARGE_REQUEST and (length > _LARGE_REQUEST or _of_many_parts(signature)):
-            request, wanted = await asyncio.to_thread(decode, body, length, model, version)
-        else:
-            request, wanted = decode(body, length, model, version)
-        return await self._exchanged(request, wanted, headers, receive)
+            require_signature(found)
+            return decode_raw(body, found.signature, model, version), _ALL_BINARY
+        if len(body) > _LARGE_REQUEST and (length > _LARGE_REQUEST or _of_many_parts(found.signature)):
+            return await asyncio.to_thread(decode, body, length, model, version)
+        return decode(body, length, model, version)
 
     async def _exchanged(self, request: Request, wanted: Wanted, headers: Headers, receive: Receive) -> Sent:
         server = self._server

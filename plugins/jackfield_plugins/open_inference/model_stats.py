@@ -32,7 +32,7 @@ def _version(version: Version) -> dict[str, Any]:
     return {
         "name": version.model,
         "version": version.name,
-        "last_inference": int(kept.last_inference * 1000),
+        "last_inference": kept.last_inference,
         "inference_count": kept.rows,
         "execution_count": kept.steps,
         "inference_stats": {

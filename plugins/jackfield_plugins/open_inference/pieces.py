@@ -36,9 +36,9 @@ def elements_of(kind: Kind, depth: int, inner: Sequence[int], text: bytes) -> li
     except ValueError as error:  # msgspec's errors, and text that is not UTF-8
         raise _not_decoded(kind, inner, error) from None
     for axis, length in enumerate(inner[: depth - 1], 1):
-        for row in rows:
-            if len(row) != length:
-                raise Fault(f"axis {axis} has length {len(row)} somewhere, and {length} in its shape")
+        wrong = set(map(len, rows)) - {length}
+        if wrong:
+            raise Fault(f"axis {axis} has length {max(wrong)} somewhere, and {length} in its shape")
         rows = rows[0] if len(rows) == 1 else list(chain.from_iterable(rows))
     return rows
 

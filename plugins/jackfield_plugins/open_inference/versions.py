@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from jackfield import Version
 from jackfield.errors import Unavailable
-from jackfield_plugins.open_inference.texts import without_paths
 
 
 def why_not_ready(version: Version) -> str | None:
     """Why `version` is not ready, in one sentence; None if it is."""
     if version.ready:
         return None
-    if version.state == "failed":
-        what = "is not ready" if version.signature.outputs else "failed to load"
-        return f"model '{version.model}' {what}: {without_paths(version.reason)}"
-    if version.state == "ready":
-        return f"model '{version.model}' is not ready: a worker of it is down"
-    return f"model '{version.model}' is not ready: it is {version.state}"
+    return version.unready or f"model '{version.model}' is not ready: a worker of it is down"
 
 
 def require_signature(version: Version) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from jackfield.cli.logs import configure_logs
+from jackfield.logs import configure_logs
 from jackfield.config.models import LogConfig
 
 

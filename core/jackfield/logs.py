@@ -12,6 +12,29 @@ import structlog
 from jackfield.config.models import LogConfig
 
 
+def quieten() -> None:
+    """Where nobody has set up structlog (a host that mounts the app, a script), set up what leaks and costs nothing.
+
+    structlog's own default shows the local variables of each frame of a traceback: that is what clients sent.
+    """
+    if not structlog.is_configured():
+        structlog.configure(
+            processors=[
+                structlog.contextvars.merge_contextvars,
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
+                _for_people(),
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+            cache_logger_on_first_use=False,  # the host may still set up its own
+        )
+
+
+def _for_people() -> structlog.dev.ConsoleRenderer:
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+
+
 def configure_logs(config: LogConfig) -> None:
     """Set up structlog and the standard library's logging for this process."""
     console = config.format == "console" or (config.format == "auto" and sys.stderr.isatty())
@@ -22,9 +45,7 @@ def configure_logs(config: LogConfig) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[Any] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-        if console
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_json)]
+        [_for_people()] if console else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_json)]
     )
     structlog.configure(
         processors=[*shared, *last],
