@@ -28,7 +28,8 @@ def measure(signature: Signature, model: str, inputs: Mapping[str, Array]) -> Me
         _check(model, spec, array)
         axis, shape = spec.batch_axis, array.shape
         if axis is None:
-            key.append(_value_key(array))
+            if signature.batched:  # otherwise nothing ever shares a step, and values need not be compared
+                key.append(_value_key(array))
         else:
             if rows is None:
                 rows = shape[axis]

@@ -97,7 +97,11 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a model takes and gives. Immutable, thread-safe."""
+    """What a model takes and gives. Immutable, thread-safe.
+
+    `batched`: requests can share a step, since some input and every output has a batch axis. `named_axes`: axes of one
+    name stand in several places, and must agree there.
+    """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -105,6 +109,7 @@ class Signature:
     required: frozenset[str] = field(init=False, compare=False, repr=False)
     output_names: tuple[str, ...] = field(init=False, compare=False, repr=False)
     named_axes: bool = field(init=False, compare=False, repr=False)
+    batched: bool = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {spec.name: spec for spec in self.inputs})
@@ -112,13 +117,8 @@ class Signature:
         object.__setattr__(self, "output_names", tuple(spec.name for spec in self.outputs))
         names = [axis for spec in self.inputs for axis in spec.axes if axis]
         object.__setattr__(self, "named_axes", len(set(names)) < len(names))
-
-    @property
-    def batched(self) -> bool:
-        """Whether requests can share a step: some input and every output has a batch axis."""
-        return any(s.batch_axis is not None for s in self.inputs) and all(
-            s.batch_axis is not None for s in self.outputs
-        )
+        joined = any(s.batch_axis is not None for s in self.inputs)
+        object.__setattr__(self, "batched", joined and all(s.batch_axis is not None for s in self.outputs))
 
 
 @dataclass(frozen=True, slots=True)

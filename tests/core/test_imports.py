@@ -35,6 +35,7 @@ FLOORS: dict[str, int] = {
     "jackfield.clients": 4,
     "jackfield.plugins": 5,
     "jackfield.config": 6,
+    "jackfield.logs": 7,
     "jackfield.lifecycle": 7,
     "jackfield.web": 7,
     "jackfield.server": 8,

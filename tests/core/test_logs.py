@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from jackfield.logs import configure_logs
 from jackfield.config.models import LogConfig
+from jackfield.logs import configure_logs
 
 
 @pytest.fixture(autouse=True)

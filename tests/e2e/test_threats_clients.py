@@ -124,7 +124,7 @@ def test_clients_that_stop_reading(impatient: Live, headers: tuple[tuple[str, ob
 
 
 def test_a_client_that_reads_slowly_gets_all(impatient: Live) -> None:
-    with neighbour(impatient), Raw(impatient, receive_buffer=4096) as raw:
+    with neighbour(impatient), Raw(impatient) as raw:
         raw.send(large(40))
         got = 0
         until_then = time.monotonic() + 2.5  # more than the server waits for those that do not read

@@ -299,6 +299,13 @@ def test_a_declared_body_that_is_too_large(small: Live, length: int) -> None:
     survived(small)
 
 
+def test_an_ordinary_client_that_sends_too_much_gets_to_read_so(small: Live) -> None:
+    for _ in range(5):  # it reads only when it has sent all, and a connection that is reset keeps it from either
+        refusal(small.ask("POST", INFER, b"x" * 16 * MIB), 413)
+    refusal(small.ask("POST", INFER, rows(1), {f"x-{n}": "x" * 4000 for n in range(20)}), 431)
+    survived(small)
+
+
 def test_an_undeclared_body_that_is_too_large(small: Live) -> None:
     before = small.memory_mib()
     chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"

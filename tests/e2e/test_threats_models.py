@@ -20,7 +20,7 @@ HOSTILE = Path(__file__).parent / "hostile.py"
 def together(live: Live, contents: Sequence[dict[str, object]]) -> list[Answer]:
     """The answers to requests that share a step: they all wait while the model is busy with another."""
     with ThreadPoolExecutor(len(contents) + 1) as pool:
-        first: Future[Answer] = pool.submit(live.infer, "fickle", content(WAITS + 1))
+        first: Future[Answer] = pool.submit(live.infer, "fickle", content(WAITS + 0.6))
         until(lambda: live.statistics("fickle")["jackfield_outstanding_requests"] == 1, "the first to run")
         others = [pool.submit(live.infer, "fickle", one) for one in contents]
         until(
@@ -71,7 +71,7 @@ def test_nan_is_an_error_in_json_for_that_request_alone_and_a_number_in_binary(l
 
 @pytest.fixture
 def hanging(tmp_path: Path) -> Iterator[Live]:
-    """A server whose `fickle` may take two seconds for a step."""
+    """A server whose `fickle` may take a second for a step."""
     models = {
         "double": {"source": f"{HOSTILE.parent / 'models.py'}:Double"},
         "fickle": {"source": f"{HOSTILE}:Fickle", "step_timeout_s": 1},
@@ -82,7 +82,7 @@ def hanging(tmp_path: Path) -> Iterator[Live]:
 
 def test_a_model_that_hangs_is_given_up_and_the_others_go_on(hanging: Live) -> None:
     with neighbour(hanging), ThreadPoolExecutor(8) as pool:
-        asked = [pool.submit(hanging.infer, "fickle", content(first)) for first in (WAITS + 8, *range(7))]
+        asked = [pool.submit(hanging.infer, "fickle", content(first)) for first in (WAITS + 60, *range(7))]
         answers = [one.result() for one in asked]
         assert any(answer.status == 503 for answer in answers)
         for answer in answers:  # those that ran before it hung are right

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
@@ -71,7 +70,7 @@ def test_no_name_of_a_model(live: Live, name: str) -> None:
 def test_an_encoded_slash_is_a_slash_wherever_paths_are_looked_at(live: Live) -> None:
     """What decides is the decoded path, the same that a check of permissions gets to see."""
     assert live.ask("POST", "/v2/models/double%2finfer", rows(7)).status == 200
-    refusal(live.ask("POST", "/v2/models/double%252finfer", rows(7)), 404)
+    refusal(live.ask("POST", "/v2/models/double%252finfer", rows(7)), 404, 405)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +105,7 @@ def test_headers_are_no_parameters(live: Live) -> None:
         "x-original-url",
         "x-rewrite-url",
     ]
-    headers = {name: "-1" for name in names} | {"x-original-url": "/metrics", "x-http-method-override": "DELETE"}
+    headers = dict.fromkeys(names, "-1") | {"x-original-url": "/metrics", "x-http-method-override": "DELETE"}
     answer = live.ask("POST", "/v2/models/double/infer", rows(7), headers)
     assert (answer.status, answer.json["outputs"][0]["data"][0]) == (200, 14)
 
@@ -117,8 +116,9 @@ def test_an_id_of_several_lines_splits_neither_answer_nor_log(live: Live, mark: 
     answer = live.infer("double", {**content(7), "id": identity})
     assert (answer.status, answer.json["id"]) == (200, identity)
     assert "set-cookie" not in answer.headers
+    before = len(logged(live))
     refusal(live.infer("double", {**content(666), "id": identity}), 500)
-    until(lambda: any(line.get("request_id") == identity for line in logged(live)), "the line")
+    until(lambda: any("forged=1" in str(line.get("request_id")) for line in logged(live)[before:]), "the line")
     assert not any(line["event"] == "forged" for line in logged(live))
 
 
@@ -136,7 +136,7 @@ def test_headers_of_several_lines(live: Live, name: bytes, mark: bytes) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["a b", "\xe9", "x" * 129, "x" * 60_000, "\x7f", "\t", "", '"><script>', "%0d%0aSet-Cookie:forged"],
+    ["a b", "\xe9", "x" * 129, "x" * 20_000, "\t", "", '"><script>', "%0d%0aSet-Cookie:forged"],
     ids=short,
 )
 def test_request_ids_are_echoed_only_if_they_are_harmless(live: Live, value: str) -> None:
@@ -158,14 +158,14 @@ def test_a_request_id_and_a_trace_that_are_fine(live: Live) -> None:
 
 
 def test_unknown_names_make_no_labels(live: Live) -> None:
-    def series() -> Iterable[str]:
+    def series() -> set[str]:
         return {line.rpartition(" ")[0] for line in live.ask("GET", "/metrics").body.decode().splitlines()}
 
     before = series()
     with Raw(live) as raw:
         for number in range(100):
             raw.send(*(head("GET", f"/v2/models/unknown-{number}-{n}/ready") for n in range(20)))
-            raw.send(head("GET", f"/v2/models/double/versions/{number}"), head("GET", f"/metrics?{number}"))
+            raw.send(head("GET", f"/v2/models/double/versions/x{number}"), head("GET", f"/metrics?{number}"))
             raw.send(post("double", rows(7), ("X-Request-Id", f"id-{number}")))
             answers = raw.answers(23)
             assert {answer.status for answer in answers[:21]} == {404}

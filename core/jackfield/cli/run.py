@@ -7,8 +7,8 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 
-from jackfield.logs import configure_logs
 from jackfield.config import Config
+from jackfield.logs import configure_logs
 from jackfield.plugins.registry import Registry
 
 

@@ -33,7 +33,7 @@ class LimitsConfig(Options):
     body_timeout_s: Seconds = 60
     """Seconds within which the body of a request must have arrived."""
     keep_alive_timeout_s: Seconds = 30
-    """Seconds that an idle connection is kept open."""
+    """Seconds that an idle connection is kept open, and that a client may take to read a part of its answer."""
     max_connections: Count = 4096
     """Most connections at a time; further ones are refused at once."""
 

@@ -100,6 +100,8 @@ def _blamed(work: Work, error: BaseException) -> JackfieldError:
 
 
 def public(text: str) -> str:
-    """A foreign error's text without paths of the host, on one line and of bounded length, for a client to see."""
-    clean = " ".join(_PATH.sub("<path>", text).split())
+    """A foreign text without paths of the host, on one printable line and of bounded length, for a client to see."""
+    clean = " ".join(_PATH.sub("<path>", text[: 4 * _LONGEST]).split())
+    if not clean.isprintable():
+        clean = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in clean)
     return clean if len(clean) <= _LONGEST else clean[: _LONGEST - 3] + "..."

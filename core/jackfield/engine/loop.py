@@ -149,6 +149,7 @@ class EngineLoop:
                 if step is None:
                     return
                 self._run(step)
+                del step  # or its tensors would stay until the next one comes
         except Unavailable as error:
             self._stopping = True
             self._died(str(error))

@@ -73,8 +73,8 @@ class LocalReplica:
 
     @property
     def waiting(self) -> int:
-        """How many works wait for their step."""
-        return self._loop.waiting
+        """How many works wait for their step: none once the worker is down, even if its loop hangs with them."""
+        return self._loop.waiting if self.failure is None else 0
 
     def submit(self, work: Work) -> None:
         """Accept `work`, or raise Overloaded, Unavailable or InvalidRequest."""

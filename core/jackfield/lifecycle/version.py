@@ -186,8 +186,18 @@ class Version:
             if not replicas:
                 raise Unavailable(f"model '{self.model}' has no replica that is alive")
             if len(replicas) > 1:
-                return replicas[self._router.choose(request, rows, replicas)]
+                return self._routed(request, rows, replicas)
         return replicas[0]
+
+    def _routed(self, request: Request, rows: int, replicas: Sequence[Replica]) -> Replica:
+        try:
+            index = self._router.choose(request, rows, replicas)
+            if 0 <= index < len(replicas):
+                return replicas[index]
+            log.error("router chose a replica that is not there", model=self.model, index=index, of=len(replicas))
+        except Exception as error:  # a router is foreign code: any replica will do
+            log.error("router raised", model=self.model, error=f"{type(error).__name__}: {error}")
+        return min(replicas, key=lambda replica: replica.outstanding)
 
     def _deadline(self, request: Request, now: float) -> float | None:
         timeout = request.timeout

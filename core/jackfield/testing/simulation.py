@@ -65,7 +65,7 @@ class Simulation:
         self._executor = _Timed(executor if executor is not None else ScriptedExecutor(), duration)
         self.planner = Planner("simulated", policy, scheduler, self._executor.capacity, self._settle)
         self._lanes = lanes
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._events: list[tuple[float, int, Callable[[], object]]] = []
         self._ticket = itertools.count()
         self._inbox: deque[Work] = deque()
         self._withdrawn: deque[Work] = deque()
@@ -113,7 +113,7 @@ class Simulation:
             self._withdrawn.append(work)
             self._rouse()
 
-    def later(self, delay: float, call: Callable[[], None]) -> None:
+    def later(self, delay: float, call: Callable[[], object]) -> None:
         """Call `call` after `delay` virtual seconds."""
         self._at(self.clock.now() + delay, call)
 
@@ -229,7 +229,7 @@ class Simulation:
     def _rouse(self) -> None:
         self._wait = None
 
-    def _at(self, moment: float, call: Callable[[], None]) -> None:
+    def _at(self, moment: float, call: Callable[[], object]) -> None:
         heapq.heappush(self._events, (moment, next(self._ticket), call))
 
 
@@ -254,11 +254,16 @@ class _Timed(Executor):
         return self._executor.prepare(step)
 
     def execute(self, step: Step) -> Outcome:
-        """As the other; a failing run takes as long as one that succeeds."""
+        """As the other; a failing run takes as long as one that succeeds. Reports tell virtual time too."""
         if self._record is not None:
             self._record.executed.append(tuple(step.work))
-        self.spent += self._duration(step)
-        return self._executor.execute(step)
+        seconds = self._duration(step)
+        self.spent += seconds
+        outcome = self._executor.execute(step)
+        report = step.work[0].report
+        if report is not None:
+            report.execute, report.finish = seconds, 0.0
+        return outcome
 
     def capacity(self) -> Capacity:
         """As the other."""

@@ -49,6 +49,7 @@ class EndingProtocol(HttpToolsProtocol):
             running.message_event.set()
         self.pipeline.clear()
         super().connection_lost(exc)
+        self.cycle = self._running = None  # type: ignore[assignment]  # a circle that would hold on to large answers
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
@@ -64,7 +65,7 @@ class EndingProtocol(HttpToolsProtocol):
         if self.unfinished and self.transport.can_write_eof():
             self.transport.write_eof()
             self.flow.resume_reading()
-            self.loop.call_later(_LINGER, self.transport.abort)
+            self.loop.call_later(_LINGER, self.transport.close)
         else:
             self.transport.close()
 
@@ -78,13 +79,6 @@ class EndingProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._watch_reader()
-
-    def timeout_keep_alive_handler(self) -> None:
-        """Called by uvicorn when the connection has been idle for long."""
-        if self.transport.get_write_buffer_size():  # not idle: its last answer is still being read
-            self.keep_alive_again()
-        else:
-            super().timeout_keep_alive_handler()
 
     def keep_alive_again(self) -> None:
         """Wait for the next request from now on."""

@@ -9,7 +9,7 @@ gives more rows a second than going now.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 from pydantic import Field
@@ -17,6 +17,7 @@ from pydantic import Field
 from jackfield import BatchingPolicy, Capacity, Options, Step, Wait, Waiting, Work
 from jackfield_plugins.batching.pace import Pace
 from jackfield_plugins.batching.returning import Returning
+from jackfield_plugins.batching.taking import take
 
 
 class AdaptiveOptions(Options):
@@ -50,7 +51,6 @@ class Adaptive(BatchingPolicy):
         self._returning = Returning(self._delay, own.max_batch_size)
         self._idle_since = 0.0
         self._until_trial = own.explore_every
-        self._trial = 0
 
     @property
     def max_rows(self) -> int:
@@ -73,14 +73,14 @@ class Adaptive(BatchingPolicy):
         best = self._best(most, first, now)
         if capacity.busy:
             if rows >= best:
-                return self._take(waiting, first, best)
+                return take(waiting, first, best)
             return Wait(None, waiting.rows + best - rows)
         if size < best and rows < best:
             until = min(max(first.arrival, self._idle_since) + self._delay, self._returning.until)
             coming = self._returning.expected(now) if now < until else 0
             if coming > 0 and self._pays(rows, min(rows + coming, best), until - now):
                 return Wait(until, waiting.rows + min(coming, best - rows))
-        return self._take(waiting, first, self._tried(size, rows, most))
+        return take(waiting, first, self._tried(size, rows, most))
 
     def observe(self, step: Step, now: float) -> None:
         """Learn how long the step took, and that its clients may come back."""
@@ -134,18 +134,6 @@ class Adaptive(BatchingPolicy):
             return size
         never = 1 << 62
         return max(stale, key=lambda n: never if (age := self._pace.age(n)) is None else age)
-
-    def _take(self, waiting: Iterable[Work], first: Work, most: int) -> Sequence[Work]:
-        chosen = [first]
-        rows = first.rows
-        if rows < most:
-            for work in waiting:
-                if work is not first and work.key == first.key and rows + work.rows <= most:
-                    chosen.append(work)
-                    rows += work.rows
-                    if rows == most:
-                        break
-        return chosen
 
 
 def _candidates(most: int) -> tuple[int, ...]:

@@ -8,13 +8,14 @@ else is expected, and nothing is ever waited for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 from pydantic import Field, field_validator
 
 from jackfield import BatchingPolicy, Capacity, Options, Step, Wait, Waiting, Work
 from jackfield_plugins.batching.returning import Returning
+from jackfield_plugins.batching.taking import take
 
 
 class DynamicOptions(Options):
@@ -71,14 +72,14 @@ class Dynamic(BatchingPolicy):
         self._returning.look(waiting)
         target = self._target(most)
         if rows >= target:
-            return self._take(waiting, first, target)
+            return take(waiting, first, target)
         if capacity.busy:
             return Wait(None, waiting.rows + target - rows)
         until = min(max(first.arrival, self._idle_since) + self._delay, self._returning.until)
         expected = self._returning.expected(now) if now < until else 0
         if expected > 0:
             return Wait(until, waiting.rows + min(expected, target - rows))
-        return self._take(waiting, first, self._cut(rows, most))
+        return take(waiting, first, self._cut(rows, most))
 
     def observe(self, step: Step, now: float) -> None:
         """Those that were answered may ask again."""
@@ -92,16 +93,3 @@ class Dynamic(BatchingPolicy):
     def _cut(self, rows: int, most: int) -> int:
         fitting = [size for size in self._preferred if size <= min(rows, most)]
         return fitting[-1] if fitting else most
-
-    def _take(self, waiting: Iterable[Work], first: Work, most: int) -> Sequence[Work]:
-        chosen = [first]
-        rows = first.rows
-        if rows < most:
-            key = first.key
-            for work in waiting:
-                if work is not first and work.key == key and rows + work.rows <= most:
-                    chosen.append(work)
-                    rows += work.rows
-                    if rows == most:
-                        break
-        return chosen

@@ -18,7 +18,9 @@ class Pace:
         self._steps = 0
 
     def learn(self, rows: int, seconds: float) -> None:
-        """A step of `rows` took `seconds`."""
+        """A step of `rows` took `seconds`. One without rows, or that took no time, says nothing of others."""
+        if rows < 1 or seconds <= 0:
+            return
         self._steps += 1
         known = self._seconds.get(rows)
         if known is None:

@@ -73,7 +73,7 @@ class Fair(Scheduler):
             self._now = max(self._now, tenant.end)
             tenant.end += _cost(work) / tenant.weight
         if not self._count:
-            self._now = max(self._now, max(one.end for one in self._tenants.values()))
+            self._now = max(self._now, *(one.end for one in self._tenants.values()))
             self._tenants.clear()
         elif not tenant.waiting:
             self._forget_idle()

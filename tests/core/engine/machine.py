@@ -16,6 +16,7 @@ from jackfield.options import Options
 from jackfield.testing import Fault, ScriptedExecutor, Simulation, VirtualClock, make_work
 from jackfield.types import Capabilities
 from jackfield.work import Outcome, Response, Result, State, Step, Work
+from jackfield_plugins.batching.adaptive import Adaptive, AdaptiveOptions
 from jackfield_plugins.batching.dynamic import Dynamic, DynamicOptions
 from jackfield_plugins.batching.single import Single, SingleOptions
 from jackfield_plugins.scheduling.fifo import Fifo
@@ -252,3 +253,10 @@ class DynamicPriority(EngineMachine):
 
     def scheduler(self) -> Scheduler:
         return Priority(PriorityOptions(ageing_s=0.001))
+
+
+class AdaptiveFifo(EngineMachine):
+    """`adaptive` with `fifo`."""
+
+    def policy(self, most: int, delay_ms: float, preferred: tuple[int, ...]) -> BatchingPolicy:
+        return Adaptive(AdaptiveOptions(max_batch_size=most, max_delay_ms=delay_ms, explore_every=2))

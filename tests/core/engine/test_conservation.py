@@ -16,7 +16,7 @@ from jackfield.interfaces import BatchingPolicy, Capacity, Waiting
 from jackfield.testing import Stuck, simulation
 from jackfield.work import Response, Result, Step, Wait, Work
 from jackfield_plugins.batching.dynamic import Dynamic, DynamicOptions
-from tests.core.engine.machine import DynamicFifo, DynamicPriority, EngineMachine, NoneFifo, NonePriority
+from tests.core.engine.machine import AdaptiveFifo, DynamicFifo, DynamicPriority, EngineMachine, NoneFifo, NonePriority
 
 THOROUGH = settings(
     deadline=None,
@@ -30,7 +30,7 @@ SEEDED = settings(THOROUGH, max_examples=300, phases=[Phase.generate], report_mu
 STUCK = "work is left without an answer, or waits for ever"
 
 
-@pytest.mark.parametrize("machine", [NoneFifo, NonePriority, DynamicFifo, DynamicPriority])
+@pytest.mark.parametrize("machine", [NoneFifo, NonePriority, DynamicFifo, DynamicPriority, AdaptiveFifo])
 def test_conservation(machine: type[EngineMachine]) -> None:
     run_state_machine_as_test(machine, settings=THOROUGH)
 
