@@ -12,6 +12,10 @@ from tests.e2e.launch import Live, launched
 
 HERE = Path(__file__).parent
 CACHE = HERE.parents[1] / ".cache" / "tests"
+MOST_CONNECTIONS = 40
+DOUBLE = {"source": f"{HERE / 'models.py'}:Double"}
+FICKLE = {"source": f"{HERE / 'hostile.py'}:Fickle"}
+LARGE = {"source": f"{HERE / 'hostile.py'}:Large"}
 
 
 @pytest.fixture(scope="session")
@@ -40,13 +44,26 @@ def minilm_server(minilm_onnx: Path, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """`double`, `text`, `fickle` and `large`, for attacks that a server of any configuration must survive."""
-    models = {
-        "double": {"source": f"{HERE / 'models.py'}:Double"},
-        "text": {"source": f"{HERE / 'models.py'}:Text"},
-        "fickle": {"source": f"{HERE / 'hostile.py'}:Fickle"},
-        "large": {"source": f"{HERE / 'hostile.py'}:Large"},
-    }
+    models = {"double": DOUBLE, "text": {"source": f"{HERE / 'models.py'}:Text"}, "fickle": FICKLE, "large": LARGE}
     with launched({"models": models}, tmp_path_factory.mktemp("live")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """`double` and `fickle` on a server that takes bodies of a megabyte and few connections."""
+    limits = {"max_body_bytes": 1 << 20, "max_connections": MOST_CONNECTIONS}
+    config = {"server": {"limits": limits}, "models": {"double": DOUBLE, "fickle": FICKLE}}
+    with launched(config, tmp_path_factory.mktemp("small")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """`double` and `fickle` on a server that waits for nobody."""
+    limits = {"header_timeout_s": 0.3, "body_timeout_s": 0.3}
+    config = {"server": {"limits": limits}, "models": {"double": DOUBLE, "fickle": FICKLE}}
+    with launched(config, tmp_path_factory.mktemp("hasty")) as server:
         yield server
 
 
