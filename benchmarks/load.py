@@ -54,7 +54,7 @@ async def load(port: int, requests: Sequence[bytes], connections: int, seconds: 
                 length = int(head.lower().split(b"\r\ncontent-length: ", 1)[1].split(b"\r\n", 1)[0])
                 await reader.readexactly(length)
                 now = time.perf_counter()
-                if start >= began and now <= end:
+                if began <= now <= end:
                     measured.latencies.append(now - start)
                     measured.wrong += not head.startswith(b"HTTP/1.1 200")
                 turn += connections

@@ -1,4 +1,4 @@
-"""Attacks with the bodies of requests: their length, pace, pieces and compression. Somebody else is served meanwhile."""
+"""Attacks with the bodies of requests: their length, pace, pieces and compression. Somebody else is served."""
 
 from __future__ import annotations
 
