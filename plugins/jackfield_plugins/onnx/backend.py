@@ -32,8 +32,10 @@ class OnnxRuntimeOptions(Options):
     """Execution providers, best first; None: the one that belongs to the device."""
     provider_options: dict[str, dict[str, str]] = {}
     """Options for each of the providers, by the provider's name."""
-    spinning: bool = True
-    """Whether waiting threads spin: quicker steps, at the price of cores that are busy for a moment after each."""
+    spinning: Literal["always", "in-step", "never"] = "in-step"
+    """When threads that wait spin. `in-step`: while a step runs, so that its operators follow each other quickly;
+    `always`: also for a moment after it (ONNX Runtime's own default), which keeps the core from the event loop and from
+    clients on the same machine; `never`: each operator wakes its threads anew."""
     session_config: dict[str, str] = {}
     """Further entries of the session's configuration, as ONNX Runtime names them."""
 
@@ -117,8 +119,12 @@ class OnnxRuntimeBackend(Backend):
         level = "ORT_DISABLE_ALL" if settings.graph_optimization == "disabled" else None
         level = level or f"ORT_ENABLE_{settings.graph_optimization.upper()}"
         options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
-        spin = "1" if settings.spinning else "0"
-        config = {"session.intra_op.allow_spinning": spin, "session.inter_op.allow_spinning": spin}
+        spin = "0" if settings.spinning == "never" else "1"
+        config = {
+            "session.intra_op.allow_spinning": spin,
+            "session.inter_op.allow_spinning": spin,
+            "session.force_spinning_stop": "1" if settings.spinning == "in-step" else "0",
+        }
         for key, value in (config | settings.session_config).items():
             options.add_session_config_entry(key, value)
         return options

@@ -86,7 +86,7 @@ def test_options_reach_the_session(mlp: Path, monkeypatch: pytest.MonkeyPatch) -
             threads=3,
             inter_op_threads=2,
             graph_optimization="disabled",
-            spinning=False,
+            spinning="never",
             session_config={"session.set_denormal_as_zero": "1"},
             provider_options={"CPUExecutionProvider": {"use_arena": "0"}},
         )
@@ -96,6 +96,7 @@ def test_options_reach_the_session(mlp: Path, monkeypatch: pytest.MonkeyPatch) -
     assert options.execution_mode == onnxruntime.ExecutionMode.ORT_PARALLEL
     assert options.graph_optimization_level == onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    assert options.get_session_config_entry("session.force_spinning_stop") == "0"
     assert options.get_session_config_entry("session.set_denormal_as_zero") == "1"
 
 
