@@ -26,7 +26,7 @@ class Traffic:
     """`clients` ask again as soon as they are answered; without any, requests come `gap` seconds apart on average.
 
     `rows` is the most of one request, `least` the fewest; `keys` is how many kinds of work there are that cannot share
-    a step, of which the last is rare. `fits`: most rows that the executor takes; None for no limit. Of every hundred
+    a step, of which all but the first are rare. `fits`: most rows that the executor takes; None for no limit. Of every hundred
     requests so many are cancelled, expire or fail.
     """
 
@@ -113,10 +113,10 @@ class Played:
         self._asked += 1
         chance = draw.randrange(100)
         rows = draw.randint(min(traffic.least, self._most), self._most)
-        kind = client % (traffic.keys + 5)  # the last key has few clients, and never more than a few works
+        kind = client % (traffic.keys + 5)  # most clients ask for work of the first key
         work = make_work(
             rows,
-            width=1 + min(kind, traffic.keys - 1) if kind < traffic.keys else 1,
+            width=1 + kind if kind < traffic.keys else 1,
             value=_POISON if chance < traffic.failed and rows else float(self._asked),
             now=self.simulation.clock.now(),
             timeout=draw.choice((0.001, 0.004, 0.02)) if chance < traffic.expired else None,
