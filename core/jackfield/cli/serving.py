@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 
 import structlog
 import uvicorn
 
 from jackfield.asgi import App
+from jackfield.cli.binding import bound
 from jackfield.errors import LoadError
 from jackfield.web.protocol import BoundedProtocol
 
@@ -18,17 +20,16 @@ log = structlog.get_logger("jackfield.serving")
 async def serve(app: App) -> None:
     """Serve until SIGTERM or SIGINT, then drain. Listens while models load, so that health can be asked.
 
-    Raises LoadError if a model fails to load and the configuration says to exit then.
+    Raises ConfigError if it cannot listen, LoadError if a model fails to load and the configuration says to exit then.
     """
     server = app.server
     settings = server.config.server
     began = time.monotonic()
+    listener = bound(settings.host, settings.port)
     protocol = type("Protocol", (BoundedProtocol,), {"limits": settings.limits})
     runner = uvicorn.Server(
         uvicorn.Config(
             app,
-            host=settings.host,
-            port=settings.port,
             http=protocol,
             lifespan="on",
             log_config=None,
@@ -39,18 +40,19 @@ async def serve(app: App) -> None:
             ws="none",
         )
     )
-    watch = asyncio.create_task(_announce(app, runner, began))
-    await runner.serve()
+    watch = asyncio.create_task(_announce(app, runner, listener, began))
+    with listener:
+        await runner.serve(sockets=[listener])
     watch.cancel()
     outcome = (await asyncio.gather(watch, return_exceptions=True))[0]
     if isinstance(outcome, LoadError):
         raise outcome
 
 
-async def _announce(app: App, runner: uvicorn.Server, began: float) -> None:
+async def _announce(app: App, runner: uvicorn.Server, listener: socket.socket, began: float) -> None:
     while not runner.started:  # noqa: ASYNC110  (uvicorn has no event for it)
         await asyncio.sleep(0.005)
-    host, port = runner.servers[0].sockets[0].getsockname()[:2]
+    host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     log.info("listening", url=f"http://{shown}:{port}")
     try:

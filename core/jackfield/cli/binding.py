@@ -1,0 +1,26 @@
+"""The socket that the server listens on."""
+
+from __future__ import annotations
+
+import socket
+
+from jackfield.errors import ConfigError
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A TCP socket bound to `host` and `port` (0: one that the system chooses); raises ConfigError with the reason."""
+    where = f"server.host, server.port: cannot listen on {host}:{port}"
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise ConfigError(f"{where}: {error.strerror}; expected an address of this machine") from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise ConfigError(f"{where}: {(error.strerror or str(error)).lower()}") from error
+    return listener
