@@ -19,6 +19,7 @@ from jackfield.work import Step, StepReport, Wait, Work
 
 log = structlog.get_logger("jackfield.engine")
 
+_FORGET = 1.05  # by how much the quickest step that is remembered grows with each further one
 _LOOK_AGAIN = 1.0  # seconds after which a policy that says "wait" is asked again, if work waits and the device is idle
 
 
@@ -43,6 +44,7 @@ class Planner:
         self._capacity = capacity
         self._refused = refused
         self._steps = 0
+        self._foresees = scheduler.foresees
 
     @property
     def busy(self) -> bool:
@@ -86,12 +88,22 @@ class Planner:
     def ended(self, step: Step, now: float) -> None:
         """The step had run at `now`, before anybody was answered; the device is free for the next."""
         self._steps -= 1
+        if self._foresees:
+            self._notice(step)
         gone = set(step.work)
         self.running = [work for work in self.running if work not in gone]
         try:
             self._policy.observe(step, now)
         except Exception:
             log.exception("batching policy raised in observe", replica=self.name)
+
+    def _notice(self, step: Step) -> None:
+        """Learn what a step takes at least; forgotten slowly, so that one lucky step does not count for ever."""
+        report = step.work[0].report
+        if report is not None and not report.failed and report.rows:
+            took = report.prepare + report.execute + report.finish
+            known = self.queue.notice
+            self.queue.notice = min(took, known * _FORGET) if known else took
 
     def _start(self, chosen: Sequence[Work], capacity: Capacity, now: float) -> Step:
         rows = self._checked(chosen, capacity)

@@ -27,6 +27,8 @@ class Queue:
         self._ticket = itertools.count()
         self._now = 0.0
         self.rows = 0
+        self.notice = 0.0
+        """Seconds before its deadline at which work expires: what it takes at least to answer it."""
 
     def __len__(self) -> int:
         return len(self._members)
@@ -74,7 +76,8 @@ class Queue:
         self._now = now
         expired: list[Work] = []
         deadlines = self._deadlines
-        while deadlines and (deadlines[0][0] <= now or deadlines[0][2] not in self._members):
+        notice = self.notice  # taken off the deadline here and in `next_deadline` alike: rounding must not part the two
+        while deadlines and (deadlines[0][0] - notice <= now or deadlines[0][2] not in self._members):
             work = heapq.heappop(deadlines)[2]
             if work in self._members:
                 self.remove(work)
@@ -85,7 +88,7 @@ class Queue:
     @property
     def next_deadline(self) -> float | None:
         """When the next work in here expires; None if none does."""
-        return self._deadlines[0][0] if self._deadlines else None
+        return self._deadlines[0][0] - self.notice if self._deadlines else None
 
     def any(self) -> Work:
         """Some work in here, without asking the scheduler."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -65,6 +65,11 @@ class BatchingPolicy(Plug, ABC):
     def observe(self, step: Step, now: float) -> None:
         """Told after a step has ended, with its reports on the work; to learn from. The default does nothing."""
         return
+
+    def state(self) -> Mapping[str, float]:
+        """What it has learned, by name, to be shown in metrics; few names, which never come from clients. Called on the
+        event loop, beside `plan`: it must return a new mapping at once. Empty by default."""
+        return {}
 
     def sizes(self) -> Sequence[int]:
         """The numbers of rows that steps can have, or a sample that stands for them, for warm-up; ascending."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import ClassVar
 
 from jackfield.interfaces.plug import Plug
 from jackfield.options import Options
@@ -15,6 +16,10 @@ class Scheduler(Plug, ABC):
 
     Must not lose or double work, must not starve any, and must not read a clock: `now` is passed in.
     """
+
+    foresees: ClassVar[bool] = False
+    """Whether work is to be expired once the quickest step that was seen could no longer meet its deadline, before it
+    costs anything; otherwise it is when the deadline has passed."""
 
     def __init__(self, options: Options) -> None:
         self.settings = options

@@ -45,6 +45,7 @@ class LocalReplica:
         self.max_rows = min(policy.max_rows, executor.capabilities.max_rows or policy.max_rows)
         self.failure: str | None = None
         self.outstanding = 0
+        self.policy_state = policy.state
         self._now = clock.now
         self._post = post
         self._stepped = stepped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 
@@ -102,6 +102,11 @@ class Version:
     def waiting(self) -> int:
         """How many requests wait in the queues of the replicas."""
         return sum(getattr(replica, "waiting", 0) for replica in self.replicas)
+
+    @property
+    def policy_states(self) -> dict[str, Mapping[str, float]]:
+        """What the batching policies have learned, by the replica's name."""
+        return {replica.name: replica.policy_state() for replica in self.replicas if hasattr(replica, "policy_state")}
 
     async def load(self) -> None:
         """Start the replicas, one after another; afterwards the version is ready or failed. Never raises LoadError."""

@@ -9,7 +9,7 @@ gives more rows a second than going now.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from pydantic import Field
@@ -51,6 +51,7 @@ class Adaptive(BatchingPolicy):
         self._returning = Returning(self._delay, own.max_batch_size)
         self._idle_since = 0.0
         self._until_trial = own.explore_every
+        self._trial: int | None = None
 
     @property
     def max_rows(self) -> int:
@@ -69,18 +70,18 @@ class Adaptive(BatchingPolicy):
         most = max(min(self._own.max_batch_size, capacity.rows), 1)
         rows = waiting.rows_of(first.key)
         self._returning.look(waiting)
-        size = self._size(min(rows, most), first, now)
         best = self._best(most, first, now)
+        goal = min(self._trial or best, most)
+        if rows >= goal:
+            return self._started(take(waiting, first, goal), most, best)
         if capacity.busy:
-            if rows >= best:
-                return take(waiting, first, best)
-            return Wait(None, waiting.rows + best - rows)
-        if size < best and rows < best:
-            until = min(max(first.arrival, self._idle_since) + self._delay, self._returning.until)
-            coming = self._returning.expected(now) if now < until else 0
-            if coming > 0 and self._pays(rows, min(rows + coming, best), until - now):
-                return Wait(until, waiting.rows + min(coming, best - rows))
-        return take(waiting, first, self._tried(size, rows, most))
+            return Wait(None, waiting.rows + goal - rows)
+        until = min(max(first.arrival, self._idle_since) + self._delay, self._returning.until)
+        coming = self._returning.expected(now) if now < until else 0
+        if coming > 0 and self._pays(rows, min(rows + coming, goal), until - now):
+            return Wait(until, waiting.rows + min(coming, goal - rows))
+        size = self._fastest([*(n for n in self._pace.sizes if n < rows), rows], first, now)
+        return self._started(take(waiting, first, size), most, best)
 
     def observe(self, step: Step, now: float) -> None:
         """Learn how long the step took, and that its clients may come back."""
@@ -90,14 +91,13 @@ class Adaptive(BatchingPolicy):
         self._returning.answered(step.rows, now)
         self._idle_since = now
 
-    def learned(self) -> dict[int, float]:
-        """Seconds of a step by rows, as known now; shown in the metrics."""
-        return self._pace.known()
-
-    def _size(self, rows: int, first: Work, now: float) -> int:
-        """Of `rows` that wait, how many to take now: all, or fewer if that gives more rows a second."""
-        fitting = [n for n in self._pace.sizes if n < rows]
-        return self._fastest([*fitting, rows], first, now)
+    def state(self) -> Mapping[str, float]:
+        """Seconds of a step by its rows, and the size that does the most rows a second, as known now."""
+        known = self._pace.known()
+        learned = {f"step_seconds_{rows}": seconds for rows, seconds in known.items() if rows in self._pace.sizes}
+        if known:
+            learned["best_rows"] = float(max(known, key=lambda rows: rows / max(known[rows], 1e-9)))
+        return learned
 
     def _best(self, most: int, first: Work, now: float) -> int:
         return self._fastest([n for n in self._pace.sizes if n <= most] or [most], first, now)
@@ -122,18 +122,25 @@ class Adaptive(BatchingPolicy):
             return True
         return fuller / (later + wait) > rows / now
 
-    def _tried(self, size: int, rows: int, most: int) -> int:
-        """`size`, or now and then another one that the work at hand can fill and that was not measured lately."""
+    def _started(self, step: Sequence[Work], most: int, best: int) -> Sequence[Work]:
+        """`step`; and now and then, from here on, another size is to be tried that was not measured lately. It is given
+        up again if the work at hand does not make it up for a while."""
         self._until_trial -= 1
-        if self._until_trial > 0:
-            return size
-        self._until_trial = self._own.explore_every
-        near = [n for n in self._pace.sizes if n <= min(rows, most) and n != size]
-        stale = [n for n in near if self._pace.age(n) is None or n in _beside(near, size)]
-        if not stale:
-            return size
+        if self._trial is not None and (self._until_trial <= 0 or sum(work.rows for work in step) == self._trial):
+            self._trial = None
+            self._until_trial = self._own.explore_every
+        elif self._until_trial <= 0:
+            self._trial = self._stale(most, best)
+            self._until_trial = max(self._own.explore_every // 4, 1)
+        return step
+
+    def _stale(self, most: int, best: int) -> int | None:
+        """Of the sizes beside the best, and those never tried, the one whose measurement is oldest."""
+        sizes = [n for n in self._pace.sizes if n <= most and n != best]
+        beside = _beside(sizes, best)
+        choice = [n for n in sizes if n in beside or self._pace.age(n) is None]
         never = 1 << 62
-        return max(stale, key=lambda n: never if (age := self._pace.age(n)) is None else age)
+        return max(choice, key=lambda n: never if (age := self._pace.age(n)) is None else age, default=None)
 
 
 def _candidates(most: int) -> tuple[int, ...]:

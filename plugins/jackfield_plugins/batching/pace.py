@@ -53,4 +53,4 @@ class Pace:
 
     def known(self) -> dict[int, float]:
         """What was measured, by rows."""
-        return dict(sorted(self._seconds.items()))
+        return dict(sorted(self._seconds.copy().items()))  # a copy first: it may grow while it is sorted

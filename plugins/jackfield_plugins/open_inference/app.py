@@ -43,11 +43,13 @@ Answer = tuple[int, bytes, list[tuple[bytes, bytes]]]
 class OpenInferenceApp:
     """Runs on the event loop."""
 
-    def __init__(self, server: Server, overload_status: int, compress_above: int) -> None:
+    def __init__(
+        self, server: Server, overload_status: int, compress_above: int, tenant_header: str | None = None
+    ) -> None:
         self._server = server
         self._overload_status = overload_status
         self._paths = Paths()
-        self._inference = Inference(server, compress_above)
+        self._inference = Inference(server, compress_above, tenant_header)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3, for `http`."""

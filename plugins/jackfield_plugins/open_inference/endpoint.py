@@ -22,6 +22,10 @@ class OpenInferenceOptions(Options):
     compress_above_bytes: Annotated[int, Field(ge=0)] = 1024
     """Responses larger than this are compressed for clients that accept gzip or deflate."""
 
+    tenant_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] | None = None
+    """Header that names the tenant of a request, for schedulers that share by tenant; null: all are one tenant. Anybody
+    can send any header: set this only behind a proxy that sets it."""
+
 
 class OpenInference(Endpoint):
     """Claims `/v2`."""
@@ -31,7 +35,7 @@ class OpenInference(Endpoint):
     def __init__(self, options: Options, server: Server) -> None:
         super().__init__(options, server)
         own = cast(OpenInferenceOptions, options)
-        self._app = OpenInferenceApp(server, own.overload_status, own.compress_above_bytes)
+        self._app = OpenInferenceApp(server, own.overload_status, own.compress_above_bytes, own.tenant_header)
 
     def routes(self) -> Sequence[Route]:
         """One app for all paths below `/v2`."""

@@ -29,6 +29,7 @@ from jackfield_plugins.open_inference.versions import require_signature
 
 _LARGE_REQUEST = 256 * 1024  # bytes that are decoded on the event loop
 _LARGE_RESPONSE = 128 * 1024  # bytes of tensors that are encoded on it
+_LONGEST_TENANT = 128  # characters; what is longer is told apart by its beginning
 _JSON = (b"content-type", b"application/json")
 _BINARY = (b"content-type", b"application/octet-stream")
 _ALL_BINARY = Wanted({}, Form(True))
@@ -39,11 +40,12 @@ Sent = tuple[bytes, list[tuple[bytes, bytes]]]
 class Inference:
     """Answers `infer`. Responses of more than `compress_above` bytes are compressed for clients that accept it."""
 
-    def __init__(self, server: Server, compress_above: int) -> None:
+    def __init__(self, server: Server, compress_above: int, tenant_header: str | None) -> None:
         self._server = server
         self._limits = server.config.server.limits
         self._compress_above = compress_above
         self._labels = Labels()
+        self._tenant_header = None if tenant_header is None else tenant_header.lower().encode()
 
     async def answer(self, scope: Scope, receive: Receive, model: str, version: str) -> Sent:
         """The body and headers of the answer; raises what went wrong."""
@@ -78,6 +80,8 @@ class Inference:
         given, request.trace = request_id(headers), trace(headers)
         # it goes into logs, where a line of its own would pass for one of ours; the answer repeats it as it came
         request.id = (identity if identity.isprintable() else shown(identity)) or given
+        if self._tenant_header is not None:
+            request.tenant = headers.get(self._tenant_header, b"")[:_LONGEST_TENANT].decode("latin-1")
         # looked up once more, since it may be another one by now: from here to the submission nothing comes between
         version = server.model(request.model).version(request.version)
         refuse_formless(version.signature, wanted)

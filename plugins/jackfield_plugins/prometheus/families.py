@@ -48,6 +48,7 @@ def families(server: Server, series: Mapping[tuple[str, str], _Series], unknown_
             one: Histogram = getattr(own, attribute)
             histogram.add_metric(labels, buckets=one.buckets(), sum_value=one.total)
         yield histogram
+    yield _learned(server)
     states = GaugeMetricFamily(
         "jackfield_model_state", "1 for the state that a version is in.", labels=(*LABELS, "state")
     )
@@ -55,6 +56,17 @@ def families(server: Server, series: Mapping[tuple[str, str], _Series], unknown_
         for state in _STATES:
             states.add_metric((version.model, version.name, state), float(version.state == state))
     yield states
+
+
+def _learned(server: Server) -> Metric:
+    family = GaugeMetricFamily(
+        "jackfield_policy_state", "What batching policies have learned.", labels=(*LABELS, "replica", "name")
+    )
+    for version in server.versions:
+        for replica, state in version.policy_states.items():
+            for name, value in state.items():
+                family.add_metric((version.model, version.name, replica, name), value)
+    return family
 
 
 def aliases(server: Server) -> Iterator[Metric]:

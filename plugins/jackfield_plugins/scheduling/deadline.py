@@ -26,6 +26,7 @@ class Deadline(Scheduler):
     """A sorted list; work that leaves is found by its place in the order."""
 
     options = DeadlineOptions
+    foresees = True
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)

@@ -19,6 +19,8 @@ from jackfield.work import Outcome, Response, Result, State, Step, Work
 from jackfield_plugins.batching.adaptive import Adaptive, AdaptiveOptions
 from jackfield_plugins.batching.dynamic import Dynamic, DynamicOptions
 from jackfield_plugins.batching.single import Single, SingleOptions
+from jackfield_plugins.scheduling.deadline import Deadline, DeadlineOptions
+from jackfield_plugins.scheduling.fair import Fair, FairOptions
 from jackfield_plugins.scheduling.fifo import Fifo
 from jackfield_plugins.scheduling.priority import Priority, PriorityOptions
 
@@ -103,10 +105,11 @@ class EngineMachine(RuleBasedStateMachine):
         rows=st.integers(0, 5),
         width=st.integers(1, 2),
         priority=st.integers(-1, 9),
+        tenant=st.sampled_from(["", "a", "b"]),
         timeout=st.sampled_from([None, None, 0.0, 0.0005, 0.002, 0.02]),
         poisoned=st.booleans(),
     )
-    def arrive(self, rows: int, width: int, priority: int, timeout: float | None, poisoned: bool) -> None:
+    def arrive(self, rows: int, width: int, priority: int, tenant: str, timeout: float | None, poisoned: bool) -> None:
         """A request is accepted."""
         self.serial += 1
         work = make_work(
@@ -116,6 +119,7 @@ class EngineMachine(RuleBasedStateMachine):
             now=self.simulation.clock.now(),
             timeout=timeout,
             priority=priority,
+            tenant=tenant,
             sink=self._answered,
         )
         if self.executor.always or self.executor.script:
@@ -126,7 +130,7 @@ class EngineMachine(RuleBasedStateMachine):
     def arrive_together(self, count: int, width: int) -> None:
         """Several clients at one moment."""
         for _ in range(count):
-            self.arrive(1, width, 0, None, False)
+            self.arrive(1, width, 0, "", None, False)
 
     @precondition(lambda self: self.simulation.outstanding)
     @rule(index=st.integers(0, 99))
@@ -164,7 +168,7 @@ class EngineMachine(RuleBasedStateMachine):
     def die(self) -> None:
         """The worker is gone at its next run; another replica takes over."""
         self.executor.script.appendleft(Fault.UNAVAILABLE)
-        self.arrive(1, 1, 0, None, False)
+        self.arrive(1, 1, 0, "", None, False)
         self.simulation.drain(60)
         assert not self.simulation.alive
         self.check()
@@ -220,7 +224,9 @@ class EngineMachine(RuleBasedStateMachine):
             case Response():
                 return not poisoned and np.array_equal(result.outputs["y"], x * 2 + 1)
             case Expired():
-                return work.deadline is not None and work.deadline <= self.simulation.clock.now()
+                # a scheduler that foresees gives up what the quickest step could no longer meet
+                notice = self.simulation.planner.queue.notice
+                return work.deadline is not None and work.deadline - notice <= self.simulation.clock.now()
             case Cancelled():
                 return work in self.cancelled
             case ExecutionFailed():
@@ -230,33 +236,35 @@ class EngineMachine(RuleBasedStateMachine):
         return False
 
 
-class NoneFifo(EngineMachine):
-    """`none` with `fifo`."""
-
-    def policy(self, most: int, delay_ms: float, preferred: tuple[int, ...]) -> BatchingPolicy:
-        return Single(SingleOptions(max_batch_size=most))
-
-
-class NonePriority(NoneFifo):
-    """`none` with `priority`."""
-
-    def scheduler(self) -> Scheduler:
-        return Priority(PriorityOptions(ageing_s=0.001))
-
-
 class DynamicFifo(EngineMachine):
     """`dynamic` with `fifo`."""
 
 
-class DynamicPriority(EngineMachine):
-    """`dynamic` with `priority`."""
+POLICIES: dict[str, Callable[[int, float, tuple[int, ...]], BatchingPolicy]] = {
+    "none": lambda most, delay, preferred: Single(SingleOptions(max_batch_size=most)),
+    "dynamic": lambda most, delay, preferred: Dynamic(
+        DynamicOptions(max_batch_size=most, max_delay_ms=delay, preferred_batch_sizes=preferred)
+    ),
+    "adaptive": lambda most, delay, preferred: Adaptive(
+        AdaptiveOptions(max_batch_size=most, max_delay_ms=delay, explore_every=2)
+    ),
+}
+SCHEDULERS: dict[str, Callable[[], Scheduler]] = {
+    "fifo": lambda: Fifo(Options()),
+    "priority": lambda: Priority(PriorityOptions(ageing_s=0.001)),
+    "deadline": lambda: Deadline(DeadlineOptions(assumed_s=0.01)),
+    "fair": lambda: Fair(FairOptions(weights={"a": 2.0})),
+}
 
-    def scheduler(self) -> Scheduler:
-        return Priority(PriorityOptions(ageing_s=0.001))
 
+def machine_of(policy: str, scheduler: str) -> type[EngineMachine]:
+    """The machine with the default policy and scheduler of these names."""
 
-class AdaptiveFifo(EngineMachine):
-    """`adaptive` with `fifo`."""
+    class Machine(EngineMachine):
+        def policy(self, most: int, delay_ms: float, preferred: tuple[int, ...]) -> BatchingPolicy:
+            return POLICIES[policy](most, delay_ms, preferred)
 
-    def policy(self, most: int, delay_ms: float, preferred: tuple[int, ...]) -> BatchingPolicy:
-        return Adaptive(AdaptiveOptions(max_batch_size=most, max_delay_ms=delay_ms, explore_every=2))
+        def scheduler(self) -> Scheduler:
+            return SCHEDULERS[scheduler]()
+
+    return Machine

@@ -16,12 +16,12 @@ from jackfield.interfaces import BatchingPolicy, Capacity, Waiting
 from jackfield.testing import Stuck, simulation
 from jackfield.work import Response, Result, Step, Wait, Work
 from jackfield_plugins.batching.dynamic import Dynamic, DynamicOptions
-from tests.core.engine.machine import AdaptiveFifo, DynamicFifo, DynamicPriority, EngineMachine, NoneFifo, NonePriority
+from tests.core.engine.machine import POLICIES, SCHEDULERS, DynamicFifo, EngineMachine, machine_of
 
 THOROUGH = settings(
     deadline=None,
     derandomize=True,
-    max_examples=150,
+    max_examples=80,
     stateful_step_count=40,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
@@ -30,9 +30,10 @@ SEEDED = settings(THOROUGH, max_examples=300, phases=[Phase.generate], report_mu
 STUCK = "work is left without an answer, or waits for ever"
 
 
-@pytest.mark.parametrize("machine", [NoneFifo, NonePriority, DynamicFifo, DynamicPriority, AdaptiveFifo])
-def test_conservation(machine: type[EngineMachine]) -> None:
-    run_state_machine_as_test(machine, settings=THOROUGH)
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize("policy", POLICIES)
+def test_conservation(policy: str, scheduler: str) -> None:
+    run_state_machine_as_test(machine_of(policy, scheduler), settings=THOROUGH)
 
 
 def _found(machine: type[EngineMachine]) -> str:

@@ -48,7 +48,7 @@ class BatchingPolicyContract(ABC):
         self._keeps("sleeps")
 
     def test_the_order_is_the_schedulers(self) -> None:
-        """Of works of one key and of as many rows, those run first that are offered first; not those that came first."""
+        """Of works of one key and as many rows, those run first that are offered first, whenever they came."""
         self._keeps("reorders")
         self._keeps("reorders", scheduler=_Backwards(Options()))
 
@@ -73,10 +73,11 @@ class BatchingPolicyContract(ABC):
         """`max_rows` is at least 1 and stays; `sizes` ascend between 1 and `max_rows`."""
         policy = self.policy()
         most, sizes = policy.max_rows, list(policy.sizes())
-        assert isinstance(most, int) and most >= 1, f"max_rows is {most!r}"
+        assert isinstance(most, int), f"max_rows is {most!r}"
+        assert most >= 1, f"max_rows is {most}"
         assert sizes, "sizes is empty: nothing would be warmed up"
         assert sizes == sorted(set(sizes)), f"sizes do not ascend: {sizes}"
-        assert sizes[0] >= 1 and sizes[-1] <= most, f"sizes go from {sizes[0]} to {sizes[-1]}, and max_rows is {most}"
+        assert 1 <= sizes[0] <= sizes[-1] <= most, f"sizes go from {sizes[0]} to {sizes[-1]}, and max_rows is {most}"
         assert (policy.max_rows, list(policy.sizes())) == (most, sizes), "max_rows or sizes change when asked again"
 
     def test_a_single_request_of_the_most_rows_runs(self) -> None:
@@ -93,8 +94,8 @@ class BatchingPolicyContract(ABC):
         for rows, failed, seconds in ((1, False, 0.0), (1, True, 0.1), (0, False, 0.001), (10_000, False, 5.0)):
             work = make_work(rows)
             work.report = StepReport("r", rows, 1, 0.0, execute=seconds, failed=failed)
-            policy.observe(Step([work], rows), 1.0)
-            policy.observe(Step([make_work(rows)], rows), 1.0)
+            _observe(policy, Step([work], rows))
+            _observe(policy, Step([make_work(rows)], rows))
         simulation = Simulation(policy, InOrder(Options()))
         simulation.clock.reach(2.0)
         works = [simulation.submit(make_work(now=2.0)) for _ in range(3)]
@@ -109,7 +110,18 @@ class BatchingPolicyContract(ABC):
     def _played(self, scheduler: Scheduler | None = None) -> Iterator[tuple[Traffic, WatchedPolicy, Played]]:
         for traffic in self.traffic():
             policy = WatchedPolicy(self.policy(), self.longest_wait)
-            yield traffic, policy, Played(traffic, policy, scheduler or InOrder(Options()))
+            # an empty scheduler is false
+            order = InOrder(Options()) if scheduler is None else scheduler
+            yield traffic, policy, Played(traffic, policy, order)
+
+
+def _observe(policy: BatchingPolicy, step: Step) -> None:
+    try:
+        policy.observe(step, 1.0)
+    except Exception as error:
+        raise AssertionError(
+            f"observe raised {type(error).__name__}: {error}, for a step of {step.rows} rows"
+        ) from error
 
 
 class _Backwards(InOrder):

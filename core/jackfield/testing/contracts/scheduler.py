@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from jackfield.interfaces import Scheduler
-from jackfield.options import Options
 from jackfield.testing.contracts.traffic import EVERYDAY, Played
 from jackfield.testing.contracts.watching import WatchedScheduler
 from jackfield.testing.making import make_work
@@ -19,11 +18,11 @@ from jackfield.work import State, Work
 
 _ROUNDS = 1000
 _FAVOURED: Mapping[str, Mapping[str, Any]] = {
-    "the same": {},
-    "of the highest priority": {"priority": 1},
-    "due soon": {"timeout": 5.0},
+    "of the same tenant": {"tenant": "old"},
+    "of the highest priority": {"priority": 1, "tenant": "old"},
+    "due soon": {"timeout": 5.0, "tenant": "old"},
     "of another tenant": {"tenant": "another"},
-    "without rows": {"rows": 0},
+    "without rows": {"rows": 0, "tenant": "old"},
     "all of that": {"priority": 1, "timeout": 5.0, "tenant": "another", "rows": 0},
 }
 """Newer work that a scheduler may like better than what waits."""
@@ -106,6 +105,10 @@ class SchedulerContract(ABC):
         for name, favour in _FAVOURED.items():
             self._serve_until_served(name, favour)
 
+    def test_nobody_starves_behind_new_tenants(self) -> None:
+        """The same, where each newer work is of a tenant that was never there before."""
+        self._serve_until_served("each of a new tenant", {})
+
     def test_a_server_with_it_answers_every_request(self) -> None:
         """In everyday traffic, with cancellations, deadlines and failures; and no clock is read."""
         for traffic in EVERYDAY:
@@ -137,30 +140,28 @@ class SchedulerContract(ABC):
         old = [make_work(8, priority=1000, tenant="old") for _ in range(5)]
         for work in old:
             scheduler.add(work, 0.0)
-        left, newer = set(old), list[Work]()
+        left, newer, late = set(old), list[Work](), 0
+        served: set[Work] = set()
         for turn in range(1, _ROUNDS + 1):
             now = turn * self.longest_wait / _ROUNDS
             for _ in range(2):
-                work = make_work(now=now, **favour)
+                work = make_work(now=now, **({"tenant": f"new {len(newer)}"} | dict(favour)))
                 scheduler.add(work, now)
                 newer.append(work)
-            while newer and newer[0].deadline is not None and newer[0].deadline <= now:
-                late = newer.pop(0)
-                if late.report is None:
-                    scheduler.remove(late)
-            served = next(iter(scheduler.offer(now)))
-            scheduler.remove(served)
-            left.discard(served)
-            served.report = _SERVED
+            while (due := newer[late].deadline) is not None and due <= now:
+                if newer[late] not in served:
+                    scheduler.remove(newer[late])
+                late += 1
+            first = next(iter(scheduler.offer(now)))
+            scheduler.remove(first)
+            served.add(first)
+            left.discard(first)
             if not left:
                 return
         raise AssertionError(
             f"{len(left)} of {len(old)} works starve: newer work that is {name} was served {_ROUNDS} times within "
             f"{self.longest_wait:g} s (`longest_wait`)"
         )
-
-
-_SERVED: Any = object()  # marks work that has had its turn
 
 
 def _offered(scheduler: Scheduler, now: float, inside: Mapping[Work, None]) -> None:

@@ -26,8 +26,8 @@ class Traffic:
     """`clients` ask again as soon as they are answered; without any, requests come `gap` seconds apart on average.
 
     `rows` is the most of one request, `least` the fewest; `keys` is how many kinds of work there are that cannot share
-    a step, of which all but the first are rare. `fits`: most rows that the executor takes; None for no limit. Of every hundred
-    requests so many are cancelled, expire or fail.
+    a step, of which all but the first are rare. `fits`: most rows that the executor takes; None for no
+    limit. Of every hundred requests so many are `cancelled`, `expired` or `failed`.
     """
 
     name: str

@@ -169,6 +169,7 @@ class WatchedScheduler(Scheduler):
         super().__init__(scheduler.settings)
         self.raised: list[str] = []
         self._scheduler = scheduler
+        vars(self)["foresees"] = scheduler.foresees  # what the engine reads of a class, it reads of the other's
 
     def add(self, work: Work, now: float) -> None:
         """As the other."""
