@@ -23,7 +23,8 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in OWN:
-            command: click.Command = getattr(importlib.import_module(f"jackfield.cli.{cmd_name}"), cmd_name)
+            module = cmd_name.replace("-", "_")
+            command: click.Command = getattr(importlib.import_module(f"jackfield.cli.{module}"), module)
             return command
         return registry_of(ctx).commands.get(cmd_name)
 

@@ -20,9 +20,10 @@ from jackfield.testing.contracts import (
     SchedulerContract,
 )
 from jackfield.testing.making import DOUBLE, make_request, make_work, signature_of
+from jackfield.testing.plain import InOrder, Together
 from jackfield.testing.plugged import registry_of
 from jackfield.testing.scripted import Fault, ScriptedExecutor
-from jackfield.testing.server import registry_for, serving
+from jackfield.testing.server import Plugins, registry_for, serving
 from jackfield.testing.simulation import Simulation, Stuck
 
 __all__ = [
@@ -33,13 +34,16 @@ __all__ = [
     "EndpointContract",
     "Example",
     "Fault",
+    "InOrder",
     "LoaderContract",
     "ObserverContract",
+    "Plugins",
     "RouterContract",
     "SchedulerContract",
     "ScriptedExecutor",
     "Simulation",
     "Stuck",
+    "Together",
     "VirtualClock",
     "call",
     "make_request",

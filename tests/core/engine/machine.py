@@ -236,10 +236,6 @@ class EngineMachine(RuleBasedStateMachine):
         return False
 
 
-class DynamicFifo(EngineMachine):
-    """`dynamic` with `fifo`."""
-
-
 POLICIES: dict[str, Callable[[int, float, tuple[int, ...]], BatchingPolicy]] = {
     "none": lambda most, delay, preferred: Single(SingleOptions(max_batch_size=most)),
     "dynamic": lambda most, delay, preferred: Dynamic(

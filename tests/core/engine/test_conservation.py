@@ -16,7 +16,7 @@ from jackfield.interfaces import BatchingPolicy, Capacity, Waiting
 from jackfield.testing import Stuck, simulation
 from jackfield.work import Response, Result, Step, Wait, Work
 from jackfield_plugins.batching.dynamic import Dynamic, DynamicOptions
-from tests.core.engine.machine import POLICIES, SCHEDULERS, DynamicFifo, EngineMachine, machine_of
+from tests.core.engine.machine import POLICIES, SCHEDULERS, EngineMachine, machine_of
 
 THOROUGH = settings(
     deadline=None,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
-from jackfield import create_app
+from jackfield import Request, Work, create_app
 
 MODELS = Path(__file__).parents[2] / "e2e" / "models.py"
 ONE = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1, 2, 3, 4]}]}
@@ -34,7 +34,12 @@ def test_the_tenant_is_taken_from_the_header_that_is_configured() -> None:
     with TestClient(app) as client:
         version = app.server.model("double").version()
         submit = version.submit
-        version.submit = lambda request: (seen.append(request.tenant), submit(request))[1]  # type: ignore[method-assign]
+
+        def noting(request: Request) -> Work:
+            seen.append(request.tenant)
+            return submit(request)
+
+        version.submit = noting  # type: ignore[method-assign]
         for headers in ({"x-tenant": "gold"}, {}, {"X-TENANT": "b" * 500}):
             assert client.post("/v2/models/double/infer", json=ONE, headers=headers).status_code == 200
     assert seen == ["gold", "", "b" * 128]
