@@ -35,6 +35,7 @@ async def serve(app: App) -> None:
             log_config=None,
             log_level="warning",
             access_log=False,
+            proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=int(settings.drain_timeout_s) + 1,
             ws="none",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from jackfield.config.models import LimitsConfig
+from jackfield.web.answer import AnswerTransport
 
 _LINGER = 1.0  # seconds that a client which still sends gets to read its last answer
 _LEAST_READ = 64 * 1024  # bytes that a client must read of a waiting answer within the keep-alive time
@@ -53,7 +53,7 @@ class EndingProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
-        cycle.transport = _Transport(self.transport, self.end)  # type: ignore[assignment]
+        cycle.transport = AnswerTransport(self.transport, self.end, self.loop)  # type: ignore[assignment]
         super()._start_asgi_task(cycle, app)
 
     def end(self) -> None:
@@ -102,12 +102,3 @@ class EndingProtocol(HttpToolsProtocol):
             self.transport.abort()
         else:
             self._watch_reader()
-
-
-class _Transport:
-    """What an answer needs of its connection."""
-
-    def __init__(self, transport: asyncio.Transport, end: Callable[[], None]) -> None:
-        self.write = transport.write
-        self.is_closing = transport.is_closing
-        self.close = end
