@@ -86,4 +86,3 @@ def test_its_policy_is_about_thirty_lines() -> None:
     source = (EXAMPLE / "jackfield_example" / "__init__.py").read_text()
     body = source.split("class Quorum(", 1)[1].split("@hookimpl", 1)[0]
     assert len([line for line in body.splitlines() if line.strip()]) <= 30
-

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 import jackfield.interfaces
+import jackfield.testing
 from jackfield import Observer, Settled
 from jackfield.config import load
 from jackfield.plugins.manager import Manager, Plugin, discover
@@ -24,6 +25,7 @@ from tests.core.api import class_signature, hooks, members, signature
 from tests.core.plugins.catalogue import SENTENCES
 from tests.core.plugins.distributions import Site, build
 from tests.core.source import ROOT, imports, public
+from tests.core.testing.breaking import broken
 
 Run = Callable[[str], ModuleType]
 
@@ -104,6 +106,32 @@ def test_the_tests_of_the_guide_pass(run: Run) -> None:
     assert len(tests) == 3
     for test in tests:
         test()
+
+
+def test_the_contracts_of_the_guide_are_kept(run: Run) -> None:
+    run("steady.py")
+    module = run("test_steady_contract.py")
+    contracts = [cls for name, cls in vars(module).items() if name.startswith("Test")]
+    assert len(contracts) == 2
+    assert [broken(contract) for contract in contracts] == [{}, {}]
+
+
+@pytest.mark.parametrize("title", ["test_steady_simulated.py", "test_slow_log.py"])
+def test_the_other_tests_of_the_guide_pass(title: str, run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    run("steady.py")
+    run("slow_log.py")
+    tests = [value for name, value in vars(run(title)).items() if name.startswith("test_")]
+    assert len(tests) == 1
+    tests[0](*([caplog] if "caplog" in inspect.signature(tests[0]).parameters else []))
+
+
+def test_every_contract_is_in_the_guide_with_what_it_can_be_told() -> None:
+    rows = re.findall(r"^\| `(\w+Contract)` \| (.*) \| (.*) \|$", GUIDE.read_text(), re.MULTILINE)
+    assert {row[0] for row in rows} == {name for name in jackfield.testing.__all__ if name.endswith("Contract")}
+    for name, say, held in rows:
+        contract: Any = getattr(jackfield.testing, name)
+        assert set(re.findall(r"`(\w+)`", say)) == contract.__abstractmethods__
+        assert set(re.findall(r"`([a-z_]+)`", held)) == set(inspect.get_annotations(contract))
 
 
 def test_the_observer_of_the_guide_tells_of_slow_requests(run: Run, caplog: pytest.LogCaptureFixture) -> None:

@@ -3,7 +3,8 @@
 Start-time fair queueing (Goyal, Vin and Cheng, 1996): a tenant's work starts, in virtual time, where its work before
 ended, but not before the virtual time of now; it ends a cost (its rows) divided by the tenant's weight later. The
 device gets work by ascending start. A tenant that was idle has saved nothing up, and one that floods the queue only
-pushes its own work back.
+pushes its own work back. Virtual time goes on with the service that all tenants get together, divided by their weights
+(weighted fair queueing; Demers, Keshav and Shenker, 1989), so that it passes even if each request is of a new tenant.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pydantic import Field
 
 from jackfield import Options, Scheduler, Work
 
+_BEFORE_ALL = 1.0  # virtual time is never negative: what starts before that comes first
+
 Weight = Annotated[float, Field(gt=0)]
 
 
@@ -26,14 +29,18 @@ class FairOptions(Options):
     """Shares by tenant: one of weight 2 gets twice the rows of one of weight 1, if both ask for that much."""
     default_weight: Weight = 1.0
     """The share of tenants that are not named."""
+    patience_s: Annotated[float, Field(gt=0)] = 10.0
+    """Seconds after which a tenant that has work and got nothing comes first, however many tenants there are."""
 
 
 class _Tenant:
-    """`end`: virtual time at which the last work that was served ends."""
+    """`end`: virtual time at which the last work that was served ends. `since`: when it got something last, or began to
+    wait for it."""
 
-    __slots__ = ("end", "waiting", "weight")
+    __slots__ = ("end", "since", "waiting", "weight")
 
     def __init__(self, weight: float, start: float) -> None:
+        self.since = 0.0
         self.weight = weight
         self.end = start
         self.waiting: dict[Work, None] = {}
@@ -49,7 +56,9 @@ class Fair(Scheduler):
         super().__init__(options)
         self._own = cast(FairOptions, options)
         self._tenants: dict[str, _Tenant] = {}
-        self._now = 0.0  # virtual time: the start of the work that was served last
+        self._now = 0.0  # virtual time
+        self._weight = 0.0  # of the tenants that have work
+        self._seconds = 0.0  # real time, as it was told last
         self._count = 0
 
     def add(self, work: Work, now: float) -> None:
@@ -61,6 +70,10 @@ class Fair(Scheduler):
             tenant = self._tenants[name] = _Tenant(weight, self._now)
         elif not tenant.waiting:
             tenant.end = max(tenant.end, self._now)  # idle time is not saved up
+        if not tenant.waiting:
+            self._weight += tenant.weight
+            tenant.since = now
+        self._seconds = now
         tenant.waiting[work] = None
         self._count += 1
 
@@ -70,9 +83,13 @@ class Fair(Scheduler):
         del tenant.waiting[work]
         self._count -= 1
         if work.final is None:
-            self._now = max(self._now, tenant.end)
+            self._now += _cost(work) / self._weight
             tenant.end += _cost(work) / tenant.weight
+            tenant.since = self._seconds
+        if not tenant.waiting:
+            self._weight -= tenant.weight
         if not self._count:
+            self._weight = 0.0  # and no error of rounding is kept
             self._now = max(self._now, *(one.end for one in self._tenants.values()))
             self._tenants.clear()
         elif not tenant.waiting:
@@ -80,12 +97,15 @@ class Fair(Scheduler):
 
     def offer(self, now: float) -> Iterator[Work]:
         """All work, as it would be served one after another from here on."""
+        self._seconds = now
         heads = []
+        forgotten = now - self._own.patience_s
         for number, tenant in enumerate(self._tenants.values()):
             queue = iter(tenant.waiting)
             first = next(queue, None)
             if first is not None:
-                heads.append((tenant.end, number, first, queue, tenant.weight))
+                start = tenant.end if tenant.since > forgotten else tenant.since - now - _BEFORE_ALL
+                heads.append((start, number, first, queue, tenant.weight))
         heapq.heapify(heads)
         while heads:
             start, number, work, queue, weight = heads[0]
@@ -94,7 +114,8 @@ class Fair(Scheduler):
             if following is None:
                 heapq.heappop(heads)
             else:
-                heapq.heapreplace(heads, (start + _cost(work) / weight, number, following, queue, weight))
+                after = start + _cost(work) / weight if start >= 0 else self._now
+                heapq.heapreplace(heads, (after, number, following, queue, weight))
 
     def __len__(self) -> int:
         return self._count

@@ -56,8 +56,8 @@ def test_it_passes_its_own_tests_at_once(written: dict[str, Path]) -> None:
     assert " passed" in _passing(cwd=written["batching"])
 
 
-def test_all_pass_their_own_tests(written: dict[str, Path]) -> None:
-    folders = written.values()
+def test_so_do_the_others(written: dict[str, Path]) -> None:
+    folders = [folder for socket, folder in written.items() if socket != "batching"]
     tests = [str(folder / "tests") for folder in folders]
     common = ("--import-mode=importlib", "-W", "error", "--rootdir", str(written["batching"].parent))
     _passing(*common, *tests, cwd=written["batching"].parent, path=iter(folders))

@@ -220,7 +220,7 @@ class Nowhere(Good):
 
 def contract(endpoint: type[Endpoint]) -> type[EndpointContract]:
     class Contract(EndpointContract):
-        patience = 2.0
+        patience = 1.0
 
         def endpoint(self, server: Server) -> Endpoint:
             return endpoint(Options(), server)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from jackfield import Options
 from jackfield.testing import SchedulerContract
 from jackfield_plugins.scheduling import jackfield_schedulers
@@ -31,10 +29,6 @@ class TestDeadline(SchedulerContract):
 class TestFair(SchedulerContract):
     def scheduler(self) -> Fair:
         return Fair(FairOptions(weights={"a": 3, "another": 0.5}))
-
-    @pytest.mark.xfail(reason="virtual time stands still while each request is of a new tenant", strict=True)
-    def test_nobody_starves_behind_new_tenants(self) -> None:
-        super().test_nobody_starves_behind_new_tenants()
 
 
 def test_no_scheduler_is_left_out() -> None:

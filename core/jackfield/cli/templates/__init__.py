@@ -19,7 +19,8 @@ _USAGE = {
 
 def distribution(name: str, socket: str, what: str) -> dict[str, str]:
     """The files of a distribution by path. `name` is checked; `what` is how a sentence calls what fills `socket`."""
-    from jackfield import API_VERSION, __version__
+    from jackfield import __version__
+    from jackfield.plugins import API_VERSION
 
     package = f"jackfield_{name.replace('-', '_')}"
     words = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from jackfield.interfaces import BatchingPolicy, Scheduler
@@ -80,6 +80,16 @@ class BatchingPolicyContract(ABC):
         assert 1 <= sizes[0] <= sizes[-1] <= most, f"sizes go from {sizes[0]} to {sizes[-1]}, and max_rows is {most}"
         assert (policy.max_rows, list(policy.sizes())) == (most, sizes), "max_rows or sizes change when asked again"
 
+    def test_what_it_has_learned_is_numbers_by_name(self) -> None:
+        """`state` is a new mapping each time, before and after it has learned anything."""
+        for traffic, policy, _ in self._played():
+            for state in (self.policy().state(), policy.state()):
+                assert isinstance(state, Mapping), f"{traffic.name}: state is {state!r}"
+                wrong = [item for item in state.items() if not _is_number_by_name(*item)]
+                assert not wrong, f"{traffic.name}: state has {wrong[0]}, and must have numbers by name"
+            first = dict(policy.state())
+            assert dict(policy.state()) == first, f"{traffic.name}: state changes when it is looked at"
+
     def test_a_single_request_of_the_most_rows_runs(self) -> None:
         """Alone on an idle device, in time."""
         policy = self.policy()
@@ -113,6 +123,10 @@ class BatchingPolicyContract(ABC):
             # an empty scheduler is false
             order = InOrder(Options()) if scheduler is None else scheduler
             yield traffic, policy, Played(traffic, policy, order)
+
+
+def _is_number_by_name(name: object, number: object) -> bool:
+    return isinstance(name, str) and isinstance(number, int | float)
 
 
 def _observe(policy: BatchingPolicy, step: Step) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
@@ -78,6 +78,10 @@ class WatchedPolicy(BatchingPolicy):
     def max_rows(self) -> int:
         """As the other."""
         return self._policy.max_rows
+
+    def state(self) -> Mapping[str, float]:
+        """As the other."""
+        return self._policy.state()
 
     def sizes(self) -> Sequence[int]:
         """As the other."""
