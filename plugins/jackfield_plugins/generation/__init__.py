@@ -1,0 +1,1 @@
+"""Generating text: decoders, their checkpoints, and the parts of the engine that are theirs alone."""
