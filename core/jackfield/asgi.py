@@ -10,7 +10,7 @@ import structlog
 
 from jackfield.clock import Clock
 from jackfield.errors import PluginError
-from jackfield.interfaces.endpoint import ASGIApp, Endpoint, Receive, Scope, Send
+from jackfield.interfaces.endpoint import Endpoint, Receive, Route, Scope, Send, Shortcut
 from jackfield.plugins.registry import Registry
 from jackfield.server import Server, Source
 from jackfield.web.respond import send_json
@@ -25,7 +25,7 @@ class App:
     def __init__(self, server: Server, *, wait: bool = True) -> None:
         self.server = server
         self._wait = wait
-        self._routes: dict[str, ASGIApp] = {}
+        self._routes: dict[str, Route] = {}
         self._longest = 1
         owner: dict[str, str] = {}
         for name, options in server.config.endpoints.items():
@@ -34,7 +34,7 @@ class App:
                 prefix = "/" + route.prefix.strip("/")
                 if prefix in self._routes:
                     raise PluginError(f"endpoints '{owner[prefix]}' and '{name}' both claim the path '{prefix}'")
-                self._routes[prefix], owner[prefix] = route.app, name
+                self._routes[prefix], owner[prefix] = route, name
                 self._longest = max(self._longest, prefix.count("/"))
 
     @asynccontextmanager
@@ -58,9 +58,9 @@ class App:
             if root and path.startswith(root):
                 path = path[len(root) :]
                 scope = {**scope, "path": path}
-            app = self._find(path)
-            if app is not None:
-                await app(scope, receive, send)
+            route = self._find(path)
+            if route is not None:
+                await route.app(scope, receive, send)
             else:
                 await send_json(send, 404, {"error": "there is nothing at this path"})
         elif kind == "lifespan":
@@ -68,15 +68,20 @@ class App:
         elif kind == "websocket":
             await send({"type": "websocket.close", "code": 1000})
 
-    def _find(self, path: str) -> ASGIApp | None:
+    def shortcut(self, method: str, path: str) -> Shortcut | None:
+        """What takes requests with this method and path in without ASGI; None if only the app does."""
+        route = self._find(path)
+        return None if route is None or route.shortcut is None else route.shortcut(method, path)
+
+    def _find(self, path: str) -> Route | None:
         if self._longest == 1:
             end = path.find("/", 1)
             return self._routes.get(path if end < 0 else path[:end])
         parts = path.split("/", self._longest + 1)
         for count in range(min(self._longest, len(parts) - 1), 0, -1):
-            app = self._routes.get("/".join(parts[: count + 1]))
-            if app is not None:
-                return app
+            route = self._routes.get("/".join(parts[: count + 1]))
+            if route is not None:
+                return route
         return None
 
     async def _run_lifespan(self, receive: Receive, send: Send) -> None:

@@ -22,7 +22,7 @@ from jackfield.lifecycle.version import Version, first_failure
 from jackfield.logs import quieten
 from jackfield.plugins.registry import Registry
 from jackfield.types import Array, Datatype
-from jackfield.work import Request, Response, Work
+from jackfield.work import Request, Response, Sink, Work
 
 log = structlog.get_logger("jackfield.server")
 
@@ -126,14 +126,16 @@ class Server:
             raise NotFound(f"Request for unknown model: '{public(name)}' is not found")
         return model
 
-    def submit(self, request: Request) -> Work:
-        """Accept `request` and return its work, whose `future` gives the Response or raises what became of it.
+    def submit(self, request: Request, told: Sink | None = None) -> Work:
+        """Accept `request` and return its work, whose `future` gives the Response or raises what became of it. With
+        `told` there is no future: `told` is called with the work and its Response or error, on the event loop, perhaps
+        before this returns; it must not raise.
 
         Raises NotFound, InvalidRequest, Overloaded or Unavailable, and then it was not accepted. Costs no device time
         and never blocks.
         """
         self._check_running()
-        return self.model(request.model).version(request.version).submit(request)
+        return self.model(request.model).version(request.version).submit(request, told)
 
     def cancel(self, work: Work) -> None:
         """Withdraw work that was submitted: nobody waits for it any more."""

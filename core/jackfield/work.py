@@ -95,6 +95,7 @@ class Work:
     error: JackfieldError | None = None
     replica: Any = None
     future: Any = None
+    told: Sink | None = None
     extra: Any = None
 
     @property

@@ -12,7 +12,8 @@ import uvicorn
 from jackfield.asgi import App
 from jackfield.cli.binding import bound
 from jackfield.errors import LoadError
-from jackfield.web.protocol import BoundedProtocol
+from jackfield.web.heads import Heads
+from jackfield.web.quick import QuickProtocol
 
 log = structlog.get_logger("jackfield.serving")
 
@@ -26,7 +27,7 @@ async def serve(app: App) -> None:
     settings = server.config.server
     began = time.monotonic()
     listener = bound(settings.host, settings.port)
-    protocol = type("Protocol", (BoundedProtocol,), {"limits": settings.limits})
+    protocol = type("Protocol", (QuickProtocol,), {"limits": settings.limits, "heads": Heads(app.shortcut)})
     runner = uvicorn.Server(
         uvicorn.Config(
             app,

@@ -23,7 +23,7 @@ from jackfield.lifecycle.statistics import Statistics
 from jackfield.plugins.registry import Registry
 from jackfield.signature import measure
 from jackfield.types import Signature
-from jackfield.work import Request, Response, Result, StepReport, Work
+from jackfield.work import Request, Response, Result, Sink, StepReport, Work
 
 log = structlog.get_logger("jackfield.lifecycle")
 
@@ -136,11 +136,12 @@ class Version:
         self.signature = self.replicas[0].signature
         self._enter(VersionState.READY)
 
-    def submit(self, request: Request) -> Work:
-        """Accept `request`: its future gives the response, or raises what became of it. Raises what is wrong with it,
-        Overloaded, or Unavailable, and then it was not accepted."""
+    def submit(self, request: Request, told: Sink | None = None) -> Work:
+        """Accept `request`: its future gives the response, or raises what became of it; with `told` there is no future,
+        and `told` is called with what became of it instead. Raises what is wrong with it, Overloaded, or Unavailable,
+        and then it was not accepted."""
         try:
-            return self._submit(request)
+            return self._submit(request, told)
         except JackfieldError as error:
             self.refused(error)
             raise
@@ -168,7 +169,7 @@ class Version:
         await self._stop(timeout)
         self._enter(VersionState.UNLOADED)
 
-    def _submit(self, request: Request) -> Work:
+    def _submit(self, request: Request, told: Sink | None) -> Work:
         if self.state is not VersionState.READY:
             raise Unavailable(self.unready)
         weight = measure(self.signature, self.model, request.inputs)
@@ -178,7 +179,10 @@ class Version:
         work = Work(request, weight.rows, weight.bytes, weight.key, now, self._deadline(request, now), self._settled)
         replica = self._choose(request, weight.rows)
         work.replica = replica
-        work.future = asyncio.get_running_loop().create_future()
+        if told is None:
+            work.future = asyncio.get_running_loop().create_future()
+        else:
+            work.told = told
         replica.submit(work)
         self.statistics.accepted += 1
         self._observers.accepted(self.model, self.name, work)
@@ -226,6 +230,9 @@ class Version:
     def _settled(self, work: Work, result: Result) -> None:
         self.statistics.settled(work)
         self._observers.settled(self.model, self.name, work)
+        if work.told is not None:
+            work.told(work, result)
+            return
         future = work.future
         if future is not None and not future.done():
             if isinstance(result, Response):

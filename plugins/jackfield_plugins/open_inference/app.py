@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -11,8 +12,9 @@ import structlog
 
 from jackfield import Server
 from jackfield.errors import Cancelled, JackfieldError, NotFound
+from jackfield.interfaces.endpoint import Shortcut
 from jackfield.web import Receive, Scope, Send, read_body, send_bytes
-from jackfield_plugins.open_inference.headers import echoed, request_id, trace
+from jackfield_plugins.open_inference.headers import Headers, echoed, request_id, trace
 from jackfield_plugins.open_inference.health import live, model_ready, ready
 from jackfield_plugins.open_inference.infer import Inference
 from jackfield_plugins.open_inference.metadata import model_metadata, server_metadata
@@ -20,6 +22,7 @@ from jackfield_plugins.open_inference.model_config import model_config
 from jackfield_plugins.open_inference.model_stats import all_stats, model_stats
 from jackfield_plugins.open_inference.paths import Paths, Route, Target
 from jackfield_plugins.open_inference.repository import index
+from jackfield_plugins.open_inference.shortcut import QuickInference
 from jackfield_plugins.open_inference.statuses import headers_of, status_of
 from jackfield_plugins.open_inference.texts import shown
 
@@ -50,6 +53,7 @@ class OpenInferenceApp:
         self._overload_status = overload_status
         self._paths = Paths()
         self._inference = Inference(server, compress_above, tenant_header)
+        self._quick = QuickInference(server, self._inference, self.refusal)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3, for `http`."""
@@ -63,9 +67,9 @@ class OpenInferenceApp:
         except Cancelled:  # the client has gone: there is nobody to answer
             return
         except JackfieldError as error:
-            status, body, headers = self._refusal(scope, error)
+            status, body, headers = self.refusal(dict(scope["headers"]), error)
         except Exception as error:
-            status, body, headers = _failure(scope, error)
+            status, body, headers = self.refusal(dict(scope["headers"]), error, scope["path"])
         if scope["method"] == "HEAD":
             headers.append((b"content-length", b"%d" % len(body)))
             await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -88,18 +92,28 @@ class OpenInferenceApp:
             status, content = index(self._server, await read_body(scope, receive, self._server.config.server.limits))
         return status, orjson.dumps(content), [_JSON]
 
-    def _refusal(self, scope: Scope, error: JackfieldError) -> Answer:
-        headers = dict(scope["headers"])
-        sent = [_JSON, *echoed(request_id(headers), trace(headers)), *headers_of(error)]
-        text = str(error).encode("utf-8", "replace").decode()  # a lone surrogate must not make the error fail
-        return status_of(error, self._overload_status), orjson.dumps({"error": text}), sent
+    def shortcut(self, method: str, path: str) -> Shortcut | None:
+        """Inferences can be taken in without ASGI."""
+        target = self._paths.find(path)
+        if target is None or target.route is not Route.INFER or method != "POST":
+            return None
+        return partial(self._quick.begin, target.model, target.version)
 
-
-def _failure(scope: Scope, error: Exception) -> Answer:
-    """A fault of ours: what it is stands in the log, and under which id in the answer."""
-    headers = dict(scope["headers"])
-    identity, traceparent = request_id(headers) or uuid.uuid4().hex, trace(headers)
-    path = shown(scope["path"], 200)
-    log.error("request failed", path=path, request_id=identity, trace=traceparent or None, exc_info=error)
-    body = orjson.dumps({"error": "internal error: the server's log tells more, under this response's X-Request-Id"})
-    return 500, body, [_JSON, *echoed(identity, traceparent)]
+    def refusal(self, headers: Headers, error: Exception, path: str = "") -> Answer:
+        """What `error` is answered with. A fault of ours stands in the log, under the id that is in the answer."""
+        identity, traceparent = request_id(headers), trace(headers)
+        if isinstance(error, JackfieldError):
+            text = str(error).encode("utf-8", "replace").decode()  # a lone surrogate must not make the error fail
+            status, extra = status_of(error, self._overload_status), headers_of(error)
+        else:
+            identity = identity or uuid.uuid4().hex
+            log.error(
+                "request failed",
+                path=shown(path, 200),
+                request_id=identity,
+                trace=traceparent or None,
+                exc_info=error,
+            )
+            status, extra = 500, []
+            text = "internal error: the server's log tells more, under this response's X-Request-Id"
+        return status, orjson.dumps({"error": text}), [_JSON, *echoed(identity, traceparent), *extra]

@@ -39,4 +39,4 @@ class OpenInference(Endpoint):
 
     def routes(self) -> Sequence[Route]:
         """One app for all paths below `/v2`."""
-        return [Route("/v2", self._app)]
+        return [Route("/v2", self._app, self._app.shortcut)]

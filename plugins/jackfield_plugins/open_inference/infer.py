@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from jackfield import Datatype, Request, Response, Server, Signature
+from jackfield import Datatype, Request, Response, Server, Signature, Version, Work
 from jackfield.errors import InvalidRequest, Unsupported
 from jackfield.web import Receive, Scope, exchange, read_body
 from jackfield_plugins.open_inference.compression import accepted, compressed, decompressed
@@ -27,7 +29,8 @@ from jackfield_plugins.open_inference.response import Encoded, encode
 from jackfield_plugins.open_inference.texts import shown
 from jackfield_plugins.open_inference.versions import require_signature
 
-_LARGE_REQUEST = 256 * 1024  # bytes that are decoded on the event loop
+LARGE_REQUEST = 256 * 1024
+"""Bytes that are decoded on the event loop."""
 _LARGE_RESPONSE = 128 * 1024  # bytes of tensors that are encoded on it
 _LONGEST_TENANT = 128  # characters; what is longer is told apart by its beginning
 _JSON = (b"content-type", b"application/json")
@@ -35,6 +38,16 @@ _BINARY = (b"content-type", b"application/octet-stream")
 _ALL_BINARY = Wanted({}, Form(True))
 
 Sent = tuple[bytes, list[tuple[bytes, bytes]]]
+
+
+class Asked(NamedTuple):
+    """What the answer to a request depends on. `identity` is its own id, `given` that of its header."""
+
+    version: Version
+    identity: str
+    given: str
+    wanted: Wanted
+    headers: Headers
 
 
 class Inference:
@@ -64,18 +77,29 @@ class Inference:
         encoding = headers.get(b"content-encoding")
         if encoding is not None:
             body = await decompressed(body, encoding, self._limits.max_body_bytes)
+        if len(body) > LARGE_REQUEST:
+            length = header_length(headers, len(body))
+            found = self._server.model(model).version(version)
+            if length != RAW and (length > LARGE_REQUEST or _of_many_parts(found.signature)):
+                return await asyncio.to_thread(decode, body, length, model, version)
+        return self.decoded_now(body, headers, model, version)
+
+    def decoded_now(self, body: bytes, headers: Headers, model: str, version: str) -> tuple[Request, Wanted]:
+        """The request in `body`, and how it is to be answered; raises InvalidRequest, Unsupported or Unavailable."""
         length = header_length(headers, len(body))
-        # looked up only here: it may have become ready while the body was read
-        found = self._server.model(model).version(version)
-        if length == RAW:
+        if length == RAW:  # looked up only here: it may have become ready while the body was read
+            found = self._server.model(model).version(version)
             require_signature(found)
             return decode_raw(body, found.signature, model, version), _ALL_BINARY
-        if len(body) > _LARGE_REQUEST and (length > _LARGE_REQUEST or _of_many_parts(found.signature)):
-            return await asyncio.to_thread(decode, body, length, model, version)
         return decode(body, length, model, version)
 
     async def _exchanged(self, request: Request, wanted: Wanted, headers: Headers, receive: Receive) -> Sent:
-        server = self._server
+        asked = self.asked(request, wanted, headers)
+        work, response = await exchange(self._server, request, receive)
+        return await self.encoded(asked, work, response)
+
+    def asked(self, request: Request, wanted: Wanted, headers: Headers) -> Asked:
+        """What is needed to answer `request` once it has run; completes it by what the headers say."""
         identity = request.id
         given, request.trace = request_id(headers), trace(headers)
         # it goes into logs, where a line of its own would pass for one of ours; the answer repeats it as it came
@@ -83,37 +107,57 @@ class Inference:
         if self._tenant_header is not None:
             request.tenant = headers.get(self._tenant_header, b"")[:_LONGEST_TENANT].decode("latin-1")
         # looked up once more, since it may be another one by now: from here to the submission nothing comes between
-        version = server.model(request.model).version(request.version)
+        version = self._server.model(request.model).version(request.version)
         refuse_formless(version.signature, wanted)
-        work, response = await exchange(server, request, receive)
-        named = [name for name, form in wanted.by_name.items() if form.classes]
-        labels = await self._labels.of(version, named) if named else {}
-        arguments = (request.model, version.name, identity, response, work.replica.signature, wanted, labels)
-        if _is_large(response, wanted):
+        return Asked(version, identity, given, wanted, headers)
+
+    def encoded_now(self, asked: Asked, work: Work, response: Response) -> Sent | None:
+        """The answer; None if it takes more than a moment to make."""
+        if asked.wanted.by_name or _is_large(response, asked.wanted):
+            return None
+        body, sent = self._with_headers(asked, work, encode(*_arguments(asked, work, response, {})))
+        if len(body) > self._compress_above and b"accept-encoding" in asked.headers:
+            return None
+        return body, sent
+
+    async def encoded(self, asked: Asked, work: Work, response: Response) -> Sent:
+        """The answer, made on another thread if it is large, and compressed if the client takes that."""
+        named = [name for name, form in asked.wanted.by_name.items() if form.classes]
+        labels = await self._labels.of(asked.version, named) if named else {}
+        arguments = _arguments(asked, work, response, labels)
+        if _is_large(response, asked.wanted):
             encoded = await asyncio.to_thread(encode, *arguments)
         else:
             encoded = encode(*arguments)
-        sent = echoed(given, request.trace)
+        body, sent = self._with_headers(asked, work, encoded)
+        accepts = asked.headers.get(b"accept-encoding")
+        if accepts is not None and len(body) > self._compress_above:
+            sent.append((b"vary", b"accept-encoding"))
+            encoding = accepted(accepts)
+            if encoding is not None:
+                sent.append((b"content-encoding", encoding))
+                body = await compressed(body, encoding)
+        return body, sent
+
+    def _with_headers(self, asked: Asked, work: Work, encoded: Encoded) -> Sent:
+        body, length = encoded
+        sent = echoed(asked.given, work.request.trace)
         timing = server_timing(work)
         if timing is not None:
             sent.append((b"server-timing", timing))
-        return await self._compressed(encoded, sent, headers)
-
-    async def _compressed(self, encoded: Encoded, sent: list[tuple[bytes, bytes]], headers: Headers) -> Sent:
-        body, length = encoded
         if length is None:
             sent.append(_JSON)
         else:
             sent.append(_BINARY)
             sent.append((b"inference-header-content-length", b"%d" % length))
-        asked = headers.get(b"accept-encoding")
-        if asked is not None and len(body) > self._compress_above:
-            sent.append((b"vary", b"accept-encoding"))
-            encoding = accepted(asked)
-            if encoding is not None:
-                sent.append((b"content-encoding", encoding))
-                body = await compressed(body, encoding)
         return body, sent
+
+
+def _arguments(
+    asked: Asked, work: Work, response: Response, labels: Mapping[str, Sequence[str]]
+) -> tuple[str, str, str, Response, Signature, Wanted, Mapping[str, Sequence[str]]]:
+    version = asked.version
+    return version.model, version.name, asked.identity, response, work.replica.signature, asked.wanted, labels
 
 
 def _of_many_parts(signature: Signature) -> bool:

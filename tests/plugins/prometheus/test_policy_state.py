@@ -8,6 +8,7 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from jackfield import Request, Work, create_app
+from jackfield.work import Sink
 
 MODELS = Path(__file__).parents[2] / "e2e" / "models.py"
 ONE = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1, 2, 3, 4]}]}
@@ -35,9 +36,9 @@ def test_the_tenant_is_taken_from_the_header_that_is_configured() -> None:
         version = app.server.model("double").version()
         submit = version.submit
 
-        def noting(request: Request) -> Work:
+        def noting(request: Request, told: Sink | None = None) -> Work:
             seen.append(request.tenant)
-            return submit(request)
+            return submit(request, told)
 
         version.submit = noting  # type: ignore[method-assign]
         for headers in ({"x-tenant": "gold"}, {}, {"X-TENANT": "b" * 500}):

@@ -1,0 +1,77 @@
+"""Inferences of small, ordinary requests without ASGI: the same decoding, exchange and encoding, with fewer stops."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from jackfield import Response, Server, Work
+from jackfield.errors import Cancelled, InvalidRequest, Unsupported
+from jackfield.interfaces.endpoint import Answer, Withdraw
+from jackfield.work import Result
+from jackfield_plugins.open_inference.headers import Headers
+from jackfield_plugins.open_inference.infer import LARGE_REQUEST, Asked, Inference
+
+Refusal = Callable[[Headers, Exception], tuple[int, bytes, list[tuple[bytes, bytes]]]]
+
+
+class QuickInference:
+    """Used on the event loop. `refusal` gives what an error is answered with."""
+
+    def __init__(self, server: Server, inference: Inference, refusal: Refusal) -> None:
+        self._server = server
+        self._inference = inference
+        self._refusal = refusal
+        self._finishing: set[asyncio.Task[None]] = set()
+
+    def begin(self, model: str, version: str, headers: Headers, body: bytes, answer: Answer) -> Withdraw | None:
+        """Submit the request in `body`, and answer when it is settled. A `Shortcut`, but for the first two."""
+        if len(body) > LARGE_REQUEST:
+            return None
+        server, inference = self._server, self._inference
+        try:
+            found = server.model(model).version(version)
+            try:
+                request, wanted = inference.decoded_now(body, headers, model, version)
+            except (InvalidRequest, Unsupported) as error:
+                found.refused(error)
+                raise
+            work = server.submit(request, partial(self._told, inference.asked(request, wanted, headers), answer))
+        except Exception as error:
+            self._refuse(headers, error, answer)
+            return _nothing
+        return partial(server.cancel, work)
+
+    def _told(self, asked: Asked, answer: Answer, work: Work, result: Result) -> None:
+        if isinstance(result, Response):
+            try:
+                encoded = self._inference.encoded_now(asked, work, result)
+            except Exception as error:
+                self._refuse(asked.headers, error, answer)
+                return
+            if encoded is None:
+                task = asyncio.ensure_future(self._finish(asked, answer, work, result))
+                self._finishing.add(task)
+                task.add_done_callback(self._finishing.discard)
+            else:
+                body, sent = encoded
+                answer(200, sent, body)
+        elif not isinstance(result, Cancelled):
+            self._refuse(asked.headers, result, answer)
+
+    async def _finish(self, asked: Asked, answer: Answer, work: Work, response: Response) -> None:
+        try:
+            body, sent = await self._inference.encoded(asked, work, response)
+        except Exception as error:
+            self._refuse(asked.headers, error, answer)
+        else:
+            answer(200, sent, body)
+
+    def _refuse(self, headers: Headers, error: Exception, answer: Answer) -> None:
+        status, body, sent = self._refusal(headers, error)
+        answer(status, sent, body)
+
+
+def _nothing() -> None:
+    """There is nothing to withdraw: it was answered at once."""
