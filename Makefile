@@ -1,5 +1,6 @@
 # Two commands do everything, set-up included: `make demo` and `make test`.
-# `make interop` tests against clients that are heavy to install, `make bench` measures, `make docs` writes references.
+# `make interop` tests against clients that are heavy to install, `make docs` writes references. `make bench` measures;
+# `make peers` sets up other servers, for `python -m benchmarks.peers`.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -7,7 +8,9 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 PORT   ?= 8000
 
-.PHONY: help demo test lint types unit format docs bench interop clean
+PEERS  := floor fastapi mosec triton
+
+.PHONY: help demo test lint types unit format docs bench peers interop clean
 .DEFAULT_GOAL := help
 
 help:
@@ -46,6 +49,14 @@ docs: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.minilm
 
+peers: $(PEERS:%=$(VENV)-peers/%/.installed)
+
+$(VENV)-peers/%/.installed: benchmarks/peers/environments/%.txt
+	@echo "== installing a peer into $(VENV)-peers/$*"
+	test -x $(VENV)-peers/$*/bin/python || $(PYTHON) -m venv $(VENV)-peers/$*
+	$(VENV)-peers/$*/bin/python -m pip --disable-pip-version-check install -q -r $<
+	@touch $@
+
 $(VENV)-interop/.installed: pyproject.toml constraints.txt tests/interop/requirements.txt
 	@echo "== installing clients into $(VENV)-interop"
 	test -x $(VENV)-interop/bin/python || $(PYTHON) -m venv $(VENV)-interop
@@ -56,4 +67,4 @@ interop: $(VENV)/.installed $(VENV)-interop/.installed
 	$(BIN)/python -m tests.interop.run $(VENV)-interop/bin/python
 
 clean:
-	rm -rf $(VENV) $(VENV)-interop .cache dist build
+	rm -rf $(VENV) $(VENV)-interop $(VENV)-peers .cache dist build
