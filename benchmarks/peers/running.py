@@ -27,12 +27,13 @@ _TOLERANCE = 1e-4  # batched kernels round otherwise than those of one row
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """`cold`: seconds from the command to the first right answer."""
+    """`began`: when its command was given, in seconds since the epoch; `cold`: from then to the first right answer."""
 
     peer: Peer
     subject: Subject
     port: int
     pid: int
+    began: float
     cold: float
 
     def requests(self, encoding: Encoding) -> list[bytes]:
@@ -59,7 +60,7 @@ def running(peer: Peer, environment: Path, folder: Path, subject: Subject) -> It
         port = probe.getsockname()[1]
     command = peer.command(Place(environment, folder, port, subject))
     log = folder / "log"
-    began = time.perf_counter()
+    began = time.time()
     with log.open("wb") as output:
         process = subprocess.Popen(
             command.words,
@@ -69,7 +70,8 @@ def running(peer: Peer, environment: Path, folder: Path, subject: Subject) -> It
             start_new_session=True,  # so that its children can be ended with it
         )
     try:
-        yield Running(peer, subject, port, process.pid, _first(peer, subject, port, process, log) - began)
+        cold = _first(peer, subject, port, process, log) - began
+        yield Running(peer, subject, port, process.pid, began, cold)
     finally:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -79,7 +81,7 @@ def running(peer: Peer, environment: Path, folder: Path, subject: Subject) -> It
 
 
 def _first(peer: Peer, subject: Subject, port: int, process: subprocess.Popen[bytes], log: Path) -> float:
-    asked = Running(peer, subject, port, process.pid, 0)
+    asked = Running(peer, subject, port, process.pid, 0, 0)
     until = time.perf_counter() + _PATIENCE
     problem: str | None = "it was not asked"
     while time.perf_counter() < until and process.poll() is None:
@@ -88,8 +90,8 @@ def _first(peer: Peer, subject: Subject, port: int, process: subprocess.Popen[by
         except (OSError, http.client.HTTPException) as error:
             problem = str(error)
         if problem is None:
-            return time.perf_counter()
-        time.sleep(0.01)
+            return time.time()
+        time.sleep(0.005)
     raise SystemExit(f"{peer.name} gave no right answer: {problem}\n{log.read_text(errors='replace')[:2000]}")
 
 
