@@ -51,9 +51,10 @@ def _read_json(output: str, headers: Mapping[str, str], body: bytes) -> NDArray[
     return np.array(one["data"], np.float32).reshape(one["shape"])
 
 
-def _write_binary(path: str, inputs: Inputs) -> bytes:
+def binary(path: str, inputs: Inputs, **parameters: Any) -> bytes:
+    """A request in the protocol's binary form, with further `parameters`."""
     described = [{**one, "parameters": {"binary_data_size": inputs[one["name"]].nbytes}} for one in _described(inputs)]
-    head = json.dumps({"inputs": described, "parameters": {"binary_data_output": True}}).encode()
+    head = json.dumps({"inputs": described, "parameters": {"binary_data_output": True, **parameters}}).encode()
     body = head + b"".join(array.tobytes() for array in inputs.values())
     return post(path, body, [("Inference-Header-Content-Length", str(len(head)))])
 
@@ -66,4 +67,4 @@ def _read_binary(output: str, headers: Mapping[str, str], body: bytes) -> NDArra
 
 PLAIN = Encoding("JSON rows", _write_plain, _read_plain)
 JSON = Encoding("JSON", _write_json, _read_json)
-BINARY = Encoding("binary", _write_binary, _read_binary)
+BINARY = Encoding("binary", binary, _read_binary)
