@@ -1,6 +1,6 @@
 # Two commands do everything, set-up included: `make demo` and `make test`.
-# `make interop` tests against clients that are heavy to install, `make docs` writes references. `make bench` measures;
-# `make peers` sets up other servers, for `python -m benchmarks.peers`.
+# `make interop` tests against clients that are heavy to install, `make docs` writes references. `make bench` measures
+# MiniLM, `make bench-all` everything in benchmarks/, `make bench-peers` other servers too, which it sets up.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -10,7 +10,7 @@ PORT   ?= 8000
 
 PEERS  := floor fastapi mosec triton
 
-.PHONY: help demo test lint types unit format docs bench peers interop clean
+.PHONY: help demo test lint types unit format docs bench bench-all bench-peers peers interop clean
 .DEFAULT_GOAL := help
 
 help:
@@ -46,8 +46,17 @@ format: $(VENV)/.installed
 docs: $(VENV)/.installed
 	$(BIN)/python -m jackfield.config.reference > docs/configuration.md
 
-bench: $(VENV)/.installed
-	$(BIN)/python -m benchmarks.minilm
+bench: bench-minilm
+
+# `make bench-memory`, `make bench-overload` and so on: each script in benchmarks/ by its name.
+bench-%: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.$*
+
+bench-all: $(addprefix bench-,coldstart minilm memory overload changing simulation)
+
+bench-peers: $(VENV)/.installed peers
+	$(BIN)/python -m benchmarks.peers mlp
+	$(BIN)/python -m benchmarks.peers minilm
 
 peers: $(PEERS:%=$(VENV)-peers/%/.installed)
 
