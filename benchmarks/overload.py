@@ -95,11 +95,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--times", type=float, default=10, help="the capacity")
     parser.add_argument("--deadline", type=float, default=0.5, help="seconds; each request has it")
+    parser.add_argument("--max-queue", type=int, default=1024, help="how many requests may wait")
     arguments = parser.parse_args()
     print(described("onnxruntime", "uvicorn", "numpy"))
     name = arguments.model
+    model = waiting_model() if name == "waiting" else minilm_model()
     config = {
-        "models": {name: waiting_model() if name == "waiting" else minilm_model()},
+        "models": {name: {**model, "scheduler": {"policy": "fifo", "max_queue": arguments.max_queue}}},
         "endpoints": {"open-inference": {"overload_status": SHED}, "metrics": {}},
         "observers": {"prometheus": {}},
     }
