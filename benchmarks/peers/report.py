@@ -47,13 +47,13 @@ def measure(entries: Sequence[Entry], connections: int, rounds: int, seconds: in
 def show(entries: Sequence[Entry], connections: int) -> None:
     """Medians over the rounds. A ratio is that of ours to the other within a round."""
     ours = [entry for entry in entries if entry.server.peer.name == "jackfield"]
-    heads = "".join(f"{'ours ' + one.encoding.name + ' / it':>17}" for one in ours)
+    heads = "".join(f"{'ours ' + one.encoding.name + ' / it':>21}" for one in ours)
     print(f"\n{connections:3} connections     {'req/s':>10}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms/req':>12}{heads}  wrong")
     for entry in entries:
         rate, p50, p99 = (
             statistics.median(getattr(one, key) for one in entry.rounds) for key in ("rate", "p50", "p99")
         )
-        ratios = "".join(f"{_ratio(one, entry):>17}" for one in ours)
+        ratios = "".join(f"{_ratio(one, entry):>21}" for one in ours)
         wrong = sum(one.wrong for one in entry.rounds)
         cpu = statistics.median(entry.cpu)
         print(f"  {entry.name:18}{rate:10.0f}{p50:9.2f}{p99:9.2f}{cpu:12.3f}{ratios}{wrong:7}", flush=True)
