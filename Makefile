@@ -1,5 +1,6 @@
 # Two commands do everything, set-up included: `make demo` and `make test`.
-# `make interop` tests against clients that are heavy to install, `make bench` measures, `make docs` writes references.
+# `make interop` tests against clients that are heavy to install, `make docs` writes references. `make bench` measures
+# MiniLM, `make bench-all` everything in benchmarks/, `make bench-peers` other servers too, which it sets up.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -7,7 +8,9 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 PORT   ?= 8000
 
-.PHONY: help demo test lint types unit format docs bench interop clean
+PEERS  := floor fastapi mosec triton
+
+.PHONY: help demo test lint types unit format docs bench bench-all bench-peers peers interop clean
 .DEFAULT_GOAL := help
 
 help:
@@ -43,8 +46,25 @@ format: $(VENV)/.installed
 docs: $(VENV)/.installed
 	$(BIN)/python -m jackfield.config.reference > docs/configuration.md
 
-bench: $(VENV)/.installed
-	$(BIN)/python -m benchmarks.minilm
+bench: bench-minilm
+
+# `make bench-memory`, `make bench-overload` and so on: each script in benchmarks/ by its name.
+bench-%: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.$*
+
+bench-all: $(addprefix bench-,coldstart minilm memory overload changing simulation)
+
+bench-peers: $(VENV)/.installed peers
+	$(BIN)/python -m benchmarks.peers mlp
+	$(BIN)/python -m benchmarks.peers minilm
+
+peers: $(PEERS:%=$(VENV)-peers/%/.installed)
+
+$(VENV)-peers/%/.installed: benchmarks/peers/environments/%.txt
+	@echo "== installing a peer into $(VENV)-peers/$*"
+	test -x $(VENV)-peers/$*/bin/python || $(PYTHON) -m venv $(VENV)-peers/$*
+	$(VENV)-peers/$*/bin/python -m pip --disable-pip-version-check install -q -r $<
+	@touch $@
 
 $(VENV)-interop/.installed: pyproject.toml constraints.txt tests/interop/requirements.txt
 	@echo "== installing clients into $(VENV)-interop"
@@ -56,4 +76,4 @@ interop: $(VENV)/.installed $(VENV)-interop/.installed
 	$(BIN)/python -m tests.interop.run $(VENV)-interop/bin/python
 
 clean:
-	rm -rf $(VENV) $(VENV)-interop .cache dist build
+	rm -rf $(VENV) $(VENV)-interop $(VENV)-peers .cache dist build

@@ -10,17 +10,22 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Measured:
-    """What one load gave: answers, and each one's seconds. `wrong` counts statuses other than 200."""
+    """What one load gave: answers, and each one's seconds; `right`: of those with status 200. `wrong` counts others."""
 
     connections: int
     seconds: float
     latencies: list[float] = field(default_factory=list)
+    right: list[float] = field(default_factory=list)
     wrong: int = 0
 
     @property
     def rate(self) -> float:
         """Right answers a second."""
         return (len(self.latencies) - self.wrong) / self.seconds
+
+    def within(self, seconds: float) -> int:
+        """How many were answered with 200 in that time."""
+        return sum(one <= seconds for one in self.right)
 
     def percentile(self, percent: float) -> float:
         """A latency in milliseconds."""
@@ -56,7 +61,10 @@ async def load(port: int, requests: Sequence[bytes], connections: int, seconds: 
                 now = time.perf_counter()
                 if began <= now <= end:
                     measured.latencies.append(now - start)
-                    measured.wrong += not head.startswith(b"HTTP/1.1 200")
+                    if head.startswith(b"HTTP/1.1 200"):
+                        measured.right.append(now - start)
+                    else:
+                        measured.wrong += 1
                 turn += connections
         finally:
             writer.close()

@@ -13,6 +13,7 @@ from jackfield import Shape
 Rows = Annotated[NDArray[np.float32], Shape(-1, 4)]
 Wide = Annotated[NDArray[np.float32], Shape(-1, -1)]
 
+MEMORY = 50
 EXITS, TOO_FEW, MISSHAPEN, NAN, NONE, INTERRUPTS, TEXT, RAISES, WAITS = range(100, 1000, 100)
 
 
@@ -28,6 +29,8 @@ class Fickle:
             raise SystemExit("bye")
         if INTERRUPTS in wishes:
             raise KeyboardInterrupt
+        if MEMORY in wishes:
+            raise MemoryError
         if RAISES in wishes:
             raise ValueError("no such file: /srv/secret/weights.bin")
         if wishes & {TOO_FEW, MISSHAPEN, NONE, TEXT}:

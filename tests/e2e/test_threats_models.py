@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.e2e.company import counted, neighbour, quiet, refusal, survived, until
-from tests.e2e.hostile import EXITS, INTERRUPTS, MISSHAPEN, NAN, NONE, RAISES, TEXT, TOO_FEW, WAITS
+from tests.e2e.hostile import EXITS, INTERRUPTS, MEMORY, MISSHAPEN, NAN, NONE, RAISES, TEXT, TOO_FEW, WAITS
 from tests.e2e.launch import Answer, Live, launched
 from tests.e2e.sockets import content, doubled
 
@@ -35,6 +35,7 @@ def together(live: Live, contents: Sequence[dict[str, object]]) -> list[Answer]:
     ("fault", "said"),
     [
         (RAISES, "the model raised ValueError"),
+        (MEMORY, "the model raised MemoryError"),
         (EXITS, "the model raised SystemExit: bye"),
         (INTERRUPTS, "the model raised KeyboardInterrupt"),
         (TOO_FEW, "output 'output' has 0 rows for a batch of 1"),

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+
+import structlog
 
 from jackfield.config import Config
 from jackfield.logs import configure_logs
 from jackfield.plugins.registry import Registry
 
+log = structlog.get_logger("jackfield.serving")
 
-def run(config: Config, registry: Registry) -> None:
-    """Serve `config`. Raises a JackfieldError if it cannot be built, or a model cannot be loaded."""
+
+def run(config: Config, registry: Registry, took: Mapping[str, float]) -> None:
+    """Serve `config`, which `took` these seconds to get so far, for the log. Raises a JackfieldError if it cannot be
+    built, or a model cannot be loaded."""
     from jackfield.asgi import create_app
     from jackfield.cli.serving import serve
 
     configure_logs(config.log)
+    log.info("configured", models=len(config.models), **took)
     app = create_app(config, registry=registry, wait=False)
     # SIGTERM and SIGINT are the ways to stop it, and not failures: after draining uvicorn raises them once more.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

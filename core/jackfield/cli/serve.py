@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import click
 
@@ -49,6 +50,7 @@ def serve(
     from jackfield.cli.run import run
     from jackfield.config import load
 
+    began = time.perf_counter()
     files = [one for one in what if one.lower().endswith((".yaml", ".yml"))]
     if files and len(what) > 1:
         other = next(one for one in what if one != files[0]) if len(files) == 1 else files[1]
@@ -57,4 +59,7 @@ def serve(
     # As YAML, where a dollar sign would begin the name of a variable.
     options = [f"{path}={json.dumps(value).replace('$', '$$')}" for path, value in given.items() if value is not None]
     registry = registry_of(ctx)
-    run(load(files[0] if files else list(what), registry, [*overrides, *options]), registry)
+    found = time.perf_counter()
+    config = load(files[0] if files else list(what), registry, [*overrides, *options])
+    took = {"plugins_s": round(found - began, 3), "config_s": round(time.perf_counter() - found, 3)}
+    run(config, registry, took)

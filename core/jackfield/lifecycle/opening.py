@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -44,16 +45,20 @@ class Opener:
         self._artifact: Artifact | None = None
         self._lock = threading.Lock()
         self.platform = ""
+        self.took: dict[str, float] = {}
+        """Seconds of loading, probing and warming up so far, over all replicas."""
 
     def open(self, progress: Progress) -> Opened:
         """Load, open, probe and warm up. Raises LoadError; what was opened until then is closed again."""
         progress("loading", 0, 1)
+        began = time.perf_counter()
         artifact = self._load()
         backend_name, backend = self._backend(artifact)
         device = self._device(backend_name, backend)
         self.platform = f"{backend_name}_{artifact.kind}"
         executor = self._guarded(f"backend '{backend_name}'", lambda: backend.open(artifact, device))
         progress("loading", 1, 1)
+        self._spent("load_s", began)
         try:
             return self._ready(executor, artifact, progress)
         except BaseException:
@@ -125,16 +130,23 @@ class Opener:
         took = 0.0
         if isinstance(executor, TensorExecutor):
             declared = config.warm_up if isinstance(config.warm_up, WarmUp) else None
+            began = time.perf_counter()
             length = settle_batch_axis(executor, config.batch_axis, artifact.declared_batch, declared)
+            self._spent("probe_s", began)
             if not executor.signature.batched:
                 executor.capabilities = replace(executor.capabilities, max_rows=1)
             if config.warm_up != "off":
                 most = executor.capabilities.max_rows or policy.max_rows
                 own = declared.rows if declared is not None and declared.rows else policy.sizes()
                 sizes = sorted({min(rows, most) for rows in own}) or [1]
+                began = time.perf_counter()
                 took = warm_up(executor, sizes, length, declared, progress)
+                self._spent("warm_up_s", began)
         overlap = config.overlap if isinstance(config.overlap, bool) else took > _WORTH_OVERLAPPING
         return Opened(executor, policy, scheduler, 2 if overlap and executor.capabilities.concurrent else 1)
+
+    def _spent(self, what: str, began: float) -> None:
+        self.took[what] = self.took.get(what, 0.0) + time.perf_counter() - began
 
     def _guarded(self, what: str, call: Callable[[], T]) -> T:
         try:

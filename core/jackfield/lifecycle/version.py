@@ -134,7 +134,7 @@ class Version:
             await self._fail(f"{type(error).__name__}: {error}")
             return
         self.signature = self.replicas[0].signature
-        self._enter(VersionState.READY)
+        self._enter(VersionState.READY, took=self._opener.took)
 
     def submit(self, request: Request, told: Sink | None = None) -> Work:
         """Accept `request`: its future gives the response, or raises what became of it; with `told` there is no future,
@@ -283,10 +283,12 @@ class Version:
             if isinstance(outcome, BaseException):
                 log.error("a replica did not stop cleanly", model=self.model, exc_info=outcome)
 
-    def _enter(self, state: VersionState, reason: str = "") -> None:
+    def _enter(self, state: VersionState, reason: str = "", took: Mapping[str, float] | None = None) -> None:
         self.state, self.reason = state, reason
         level = log.error if state is VersionState.FAILED else log.info
-        level("model is " + state, model=self.model, version=self.name, **({"reason": reason} if reason else {}))
+        more: dict[str, object] = {"reason": reason} if reason else {}
+        more |= {what: round(seconds, 3) for what, seconds in (took or {}).items()}
+        level("model is " + state, model=self.model, version=self.name, **more)
         self._observers.changed(self.model, self.name, state, reason)
 
 

@@ -27,6 +27,7 @@ class EndingProtocol(HttpToolsProtocol):
         self._ended = False
         self._unread = 0
         self._reader: asyncio.TimerHandle | None = None
+        self._linger: asyncio.TimerHandle | None = None
 
     @property
     def under_way(self) -> RequestResponseCycle | None:
@@ -42,6 +43,8 @@ class EndingProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._reader is not None:
             self._reader.cancel()
+        if self._linger is not None:  # it would hold on to the connection for as long as a client may linger
+            self._linger.cancel()
         self._unset_keepalive_if_required()
         running = self.under_way
         if running is not None:  # uvicorn tells only the request that was read last
@@ -65,7 +68,7 @@ class EndingProtocol(HttpToolsProtocol):
         if self.unfinished and self.transport.can_write_eof():
             self.transport.write_eof()
             self.flow.resume_reading()
-            self.loop.call_later(_LINGER, self.transport.close)
+            self._linger = self.loop.call_later(_LINGER, self.transport.close)
         else:
             self.transport.close()
 

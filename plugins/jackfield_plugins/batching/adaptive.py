@@ -1,10 +1,10 @@
 """Batching policy `adaptive`: learns what the device is good at, and takes the most work a second that keeps a target.
 
 It learns how long a step of each size takes, and how soon clients that were answered come back. When work waits and the
-device is free, it takes the size with the most rows a second among those that can be filled and keep the target; now
-and then it tries a neighbour of the best size that it has not measured lately, so that it follows a model or a machine
-that changes. An idle device waits for clients that are likely to come back only if the fuller step, the wait included,
-gives more rows a second than going now.
+device is free, it takes the size with the most rows a second that are in time, for their deadlines and for the target;
+now and then it tries a neighbour of the best size that it has not measured lately, so that it follows a model or a
+machine that changes. An idle device waits for clients that are likely to come back only if the fuller step, the wait
+included, gives more rows a second than going now.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from jackfield import BatchingPolicy, Capacity, Options, Step, Wait, Waiting, Wo
 from jackfield_plugins.batching.pace import Pace
 from jackfield_plugins.batching.returning import Returning
 from jackfield_plugins.batching.taking import take
+from jackfield_plugins.batching.timely import Timely
 
 
 class AdaptiveOptions(Options):
@@ -26,8 +27,8 @@ class AdaptiveOptions(Options):
     max_batch_size: int = Field(default=32, ge=1)
     """Most rows of a step; requests with more are refused."""
     target_p99_ms: float | None = Field(default=None, gt=0)
-    """Latency that nearly all requests should keep; steps that would break it are made smaller. Null: as many rows a
-    second as possible."""
+    """Latency that nearly all requests should keep: of each step as many rows a second as possible keep it, and their
+    own deadlines. Null: deadlines alone count."""
     max_delay_ms: float = Field(default=5.0, ge=0)
     """Longest that a request waits, beside an idle device, for others that are expected."""
     explore_every: int = Field(default=24, ge=2)
@@ -70,8 +71,10 @@ class Adaptive(BatchingPolicy):
         most = max(min(self._own.max_batch_size, capacity.rows), 1)
         rows = waiting.rows_of(first.key)
         self._returning.look(waiting)
-        best = self._best(most, first, now)
-        goal = min(self._trial or best, most)
+        ahead = (self._pace.seconds(sum(work.rows for work in running)) or 0.0) if capacity.busy else 0.0
+        timely = Timely(waiting, first, most, now, ahead, self._target)
+        best = self._fastest([n for n in self._pace.sizes if n <= most] or [most], timely)
+        goal = min(self._tried(timely) or best, most)
         if rows >= goal:
             return self._started(take(waiting, first, goal), most, best)
         if capacity.busy:
@@ -80,7 +83,7 @@ class Adaptive(BatchingPolicy):
         coming = self._returning.expected(now) if now < until else 0
         if coming > 0 and self._pays(rows, min(rows + coming, goal), until - now):
             return Wait(until, waiting.rows + min(coming, goal - rows))
-        size = self._fastest([*(n for n in self._pace.sizes if n < rows), rows], first, now)
+        size = self._fastest([*(n for n in self._pace.sizes if n < rows), rows], timely)
         return self._started(take(waiting, first, size), most, best)
 
     def observe(self, step: Step, now: float) -> None:
@@ -99,22 +102,24 @@ class Adaptive(BatchingPolicy):
             learned["best_rows"] = float(max(known, key=lambda rows: rows / max(known[rows], 1e-9)))
         return learned
 
-    def _best(self, most: int, first: Work, now: float) -> int:
-        return self._fastest([n for n in self._pace.sizes if n <= most] or [most], first, now)
-
-    def _fastest(self, sizes: Sequence[int], first: Work, now: float) -> int:
-        best, best_rate = sizes[-1], -1.0
-        spare = None if self._target is None else self._target - (now - first.arrival)
+    def _fastest(self, sizes: Sequence[int], timely: Timely) -> int:
+        """The size with the most rows in time a second; where nothing can be in time, with the most rows."""
+        best, best_rate = sizes[-1], (-1.0, -1.0)
         for size in reversed(sizes):
             seconds = self._pace.seconds(size)
             if seconds is None:
                 return best  # nothing is known yet: the largest is as good as any
-            if spare is not None and seconds > spare and size != sizes[0]:
-                continue
-            rate = size / max(seconds, 1e-9)
+            seconds = max(seconds, 1e-9)
+            rate = (timely.rows(size, seconds) / seconds, size / seconds)
             if rate > best_rate:
                 best, best_rate = size, rate
         return best
+
+    def _tried(self, timely: Timely) -> int | None:
+        """The size that is to be tried, unless that would make somebody late."""
+        trial = self._trial
+        seconds = None if trial is None else self._pace.seconds(trial)
+        return None if trial is None or seconds is None or timely.rows(trial, seconds) < trial else trial
 
     def _pays(self, rows: int, fuller: int, wait: float) -> bool:
         now, later = self._pace.seconds(rows), self._pace.seconds(fuller)

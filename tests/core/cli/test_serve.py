@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.core.cli.conftest import Run
 def served(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     """What would have been served."""
     configurations: list[Config] = []
-    monkeypatch.setattr("jackfield.cli.run.run", lambda config, registry: configurations.append(config))
+    monkeypatch.setattr("jackfield.cli.run.run", lambda config, registry, took: configurations.append(config))
     return configurations
 
 
@@ -61,7 +62,7 @@ def test_what_is_wrong(jackfield: Run, served: list[Config], args: tuple[str, ..
 
 
 def test_a_model_that_cannot_be_loaded(jackfield: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(config: Config, registry: Registry) -> None:
+    def fail(config: Config, registry: Registry, took: Mapping[str, float]) -> None:
         raise LoadError("model 'a' could not be loaded: source '/a.onnx' does not exist")
 
     monkeypatch.setattr("jackfield.cli.run.run", fail)

@@ -75,13 +75,19 @@ def test_nobody_is_waited_for_where_a_larger_step_gains_nothing() -> None:
 def test_a_target_makes_steps_smaller() -> None:
     def rows(target: float | None) -> int:
         load = Clients(
-            _adaptive(max_batch_size=32, target_p99_ms=target), 64, duration=lambda s: 0.005 + 0.001 * s.rows
+            _adaptive(max_batch_size=32, target_p99_ms=target), 16, duration=lambda s: 0.005 + 0.001 * s.rows
         )
         load.run(10.0)
         return _usual(load.run(5.0))
 
-    assert rows(None) == 32
-    assert rows(20.0) < 32
+    assert rows(None) == 16
+    assert rows(20.0) < 16
+
+
+def test_where_no_step_keeps_the_target_the_most_is_done() -> None:
+    load = Clients(_adaptive(max_batch_size=32, target_p99_ms=4.0), 64, duration=lambda s: 0.005 + 0.001 * s.rows)
+    load.run(10.0)
+    assert _usual(load.run(5.0)) == 32
 
 
 def test_a_single_slow_step_is_no_news() -> None:

@@ -1,0 +1,114 @@
+"""A peer as it runs: started, asked until it gives the first right answer, ended with all its processes."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.peers.encodings import Encoding
+from benchmarks.peers.peer import Peer, Place
+from benchmarks.peers.subjects import Subject
+
+_PATIENCE = 120.0
+_TOLERANCE = 1e-4  # batched kernels round otherwise than those of one row
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """`began`: when its command was given, in seconds since the epoch; `cold`: from then to the first right answer."""
+
+    peer: Peer
+    subject: Subject
+    port: int
+    pid: int
+    began: float
+    cold: float
+
+    def requests(self, encoding: Encoding) -> list[bytes]:
+        """The bytes of each request."""
+        path = self.peer.path.format(model=self.subject.name)
+        return [encoding.write(path, inputs) for inputs in self.subject.asked]
+
+    def check(self) -> None:
+        """Ask everything at once, in each encoding. Raises SystemExit for an answer that is not right."""
+        for encoding in self.peer.encodings:
+            count = len(self.subject.asked)
+            with ThreadPoolExecutor(count) as pool:
+                wrong = [text for text in pool.map(partial(_wrong, self, encoding), range(count)) if text]
+            if wrong:
+                raise SystemExit(f"{self.peer.name}, {encoding.name}: {len(wrong)} answers are wrong: {wrong[0]}")
+
+
+@contextmanager
+def running(peer: Peer, environment: Path, folder: Path, subject: Subject) -> Iterator[Running]:
+    """Start `peer`; its log goes to `folder`. Raises SystemExit if it gives no right answer."""
+    folder.mkdir()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = peer.command(Place(environment, folder, port, subject))
+    log = folder / "log"
+    began = time.time()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command.words,
+            env={**os.environ, **command.variables},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # so that its children can be ended with it
+        )
+    try:
+        cold = _first(peer, subject, port, process, log) - began
+        yield Running(peer, subject, port, process.pid, began, cold)
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(15)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _first(peer: Peer, subject: Subject, port: int, process: subprocess.Popen[bytes], log: Path) -> float:
+    asked = Running(peer, subject, port, process.pid, 0, 0)
+    until = time.perf_counter() + _PATIENCE
+    problem: str | None = "it was not asked"
+    while time.perf_counter() < until and process.poll() is None:
+        try:
+            problem = _wrong(asked, peer.encodings[0], 0)
+        except (OSError, http.client.HTTPException) as error:
+            problem = str(error)
+        if problem is None:
+            return time.time()
+        time.sleep(0.005)
+    raise SystemExit(f"{peer.name} gave no right answer: {problem}\n{log.read_text(errors='replace')[:2000]}")
+
+
+def _wrong(server: Running, encoding: Encoding, number: int) -> str | None:
+    """What is wrong with the answer to request `number`; None: it is right."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(server.requests(encoding)[number])
+        response = http.client.HTTPResponse(connection, method="POST")
+        response.begin()
+        body = response.read()
+    if response.status != 200:
+        return f"status {response.status}: {body[:200]!r}"
+    if not server.peer.computes:
+        return None
+    headers = {name.lower(): value for name, value in response.getheaders()}
+    got = encoding.read(server.subject.output, headers, body)
+    right = server.subject.right[number]
+    if got.shape != right.shape or not np.allclose(got, right, atol=_TOLERANCE):
+        return f"expected {right.ravel()[:4]}, got {got.ravel()[:4]}"
+    return None
