@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -68,10 +68,10 @@ class App:
         elif kind == "websocket":
             await send({"type": "websocket.close", "code": 1000})
 
-    def shortcut(self, method: str, path: str) -> Shortcut | None:
-        """What takes requests with this method and path in without ASGI; None if only the app does."""
+    def shortcut(self, method: str, path: str, headers: Mapping[bytes, bytes]) -> Shortcut | None:
+        """What takes in requests with this head without ASGI; None if only the app does."""
         route = self._find(path)
-        return None if route is None or route.shortcut is None else route.shortcut(method, path)
+        return None if route is None or route.shortcut is None else route.shortcut(method, path, headers)
 
     def _find(self, path: str) -> Route | None:
         if self._longest == 1:

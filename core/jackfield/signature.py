@@ -47,15 +47,15 @@ def measure(signature: Signature, model: str, inputs: Mapping[str, Array]) -> Me
 
 def _check(model: str, spec: TensorSpec, array: Array) -> None:
     shape, expected = array.shape, spec.shape
-    if array.dtype != spec.datatype.numpy:
+    if array.dtype != spec.dtype:
         raise InvalidRequest(
             f"input '{spec.name}' of model '{model}': expected datatype {spec.datatype}, got {_datatype(array)}"
         )
     if expected is not None:
         if len(shape) != len(expected):
             raise _unexpected_shape(model, spec, shape)
-        for given, wanted in zip(shape, expected, strict=True):
-            if wanted != -1 and given != wanted:
+        for axis, length in spec.fixed:
+            if shape[axis] != length:
                 raise _unexpected_shape(model, spec, shape)
     elif spec.batch_axis is not None and len(shape) <= spec.batch_axis:
         raise InvalidRequest(

@@ -84,7 +84,8 @@ class TensorSpec:
     `shape` holds -1 for an axis of any length; None means that even the number of axes is open.
     `axes` names axes (empty strings for unnamed ones): axes of one name have one length within a request.
     `batch_axis` is the axis along which requests are joined; None where the tensor has none, and then requests
-    share a step only if they agree on its value.
+    share a step only if they agree on its value. `dtype` is its arrays', `fixed` the (axis, length) of those axes that
+    have one length only.
     """
 
     name: str
@@ -93,6 +94,13 @@ class TensorSpec:
     axes: tuple[str, ...] = ()
     batch_axis: int | None = None
     optional: bool = False
+    dtype: np.dtype[Any] = field(init=False, compare=False, repr=False)
+    fixed: tuple[tuple[int, int], ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dtype", self.datatype.numpy)
+        fixed = tuple((axis, length) for axis, length in enumerate(self.shape or ()) if length != -1)
+        object.__setattr__(self, "fixed", fixed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,7 @@ def test_idle_connections_are_closed_and_busy_ones_are_not(tmp_path: Path) -> No
         assert raw.send(post("fickle", rows(WAITS + 1.5))).answer().status == 200
         assert raw.send(post("fickle", rows(1))).answer().status == 200
         assert raw.is_closed
+        assert '"level":"error"' not in live.log.read_text()
 
 
 def test_what_runs_is_answered_when_the_server_stops(tmp_path: Path) -> None:
@@ -146,4 +147,5 @@ def test_what_runs_is_answered_when_the_server_stops(tmp_path: Path) -> None:
         assert answer.status == 200
         assert answer.json["outputs"][0]["data"] == pytest.approx(doubled(WAITS + 0.5))
         assert raw.is_closed
+        assert '"level":"error"' not in live.log.read_text()
         assert live.process.wait(20) in (0, -2, -15, 130, 143)

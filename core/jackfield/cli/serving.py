@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import time
 
@@ -16,6 +17,8 @@ from jackfield.web.heads import Heads
 from jackfield.web.quick import QuickProtocol
 
 log = structlog.get_logger("jackfield.serving")
+
+_BETWEEN_LOOKS = 20_000  # objects made and not freed between two looks of the garbage collector at the youngest
 
 
 async def serve(app: App) -> None:
@@ -64,4 +67,13 @@ async def _announce(app: App, runner: uvicorn.Server, listener: socket.socket, b
             runner.should_exit = True
             raise
         return
+    _settle_garbage()
     log.info("ready", url=f"http://{shown}:{port}", seconds=round(time.monotonic() - began, 2))
+
+
+def _settle_garbage() -> None:
+    """What was made until now stays, and need not be looked at again; and what a request makes is gone without any help
+    of the collector, whose frequent looks at it took a twelfth of the time of small requests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_BETWEEN_LOOKS, 20, 20)

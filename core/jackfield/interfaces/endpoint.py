@@ -23,9 +23,12 @@ Answer = Callable[[int, Sequence[tuple[bytes, bytes]], bytes], None]
 """Sends status, headers (without Content-Length) and body. Called once, on the event loop; later calls do nothing."""
 Withdraw = Callable[[], None]
 """Called on the event loop if the client goes before it has its answer."""
-Shortcut = Callable[[Mapping[bytes, bytes], bytes, Answer], Withdraw | None]
-"""Takes a request that has arrived whole: its headers (names in lower case), its body, and what answers it, now or
-later. Called on the event loop; it must not raise. None: it is not taken, and goes to the app as any other."""
+Shortcut = Callable[[bytes, Answer], Withdraw | None]
+"""Takes in a request that has arrived whole: its body, and what answers it, now or later. Called on the event loop; it
+must not raise. None: it is not taken, and goes to the app as any other."""
+FindShortcut = Callable[[str, str, Mapping[bytes, bytes]], Shortcut | None]
+"""The shortcut for requests with this method, path and headers (names in lower case), if there is one. Called once for
+all requests whose head is the same; it must not raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +36,13 @@ class Route:
     """All paths that begin with `prefix` (`/v2`, `/metrics`) go to `app`, a plain ASGI app that sees
     `scope["path"]` relative to where Jackfield is mounted. No two endpoints may claim one prefix.
 
-    `shortcut` may be given to save small requests the cost of ASGI, where the server is Jackfield's own: asked with
-    method and path, it gives what takes such requests in, or None. The answers must be those that `app` would give.
+    `shortcut` may be given to save small requests the cost of ASGI, where the server is Jackfield's own. The answers
+    must be those that `app` would give.
     """
 
     prefix: str
     app: ASGIApp
-    shortcut: Callable[[str, str], Shortcut | None] | None = None
+    shortcut: FindShortcut | None = None
 
 
 class Endpoint(Plug, ABC):

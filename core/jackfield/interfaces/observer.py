@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from jackfield.interfaces.plug import Plug
 from jackfield.options import Options
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from jackfield.server import Server
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """A request that was accepted has reached its final state, which `work.state` tells."""
 
     model: str

@@ -18,7 +18,8 @@ class Duration:
     def add(self, seconds: float) -> None:
         """Count one more."""
         self.count += 1
-        self.ns += max(int(seconds * 1e9), 0)
+        if seconds > 0:
+            self.ns += int(seconds * 1e9)
 
 
 @dataclass(slots=True)

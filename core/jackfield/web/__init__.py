@@ -3,19 +3,22 @@
 `body` reads, `exchange` submits and waits, `respond` sends; `protocol` over `ending` is uvicorn's own, with limits.
 """
 
-from jackfield.interfaces.endpoint import ASGIApp, Message, Receive, Scope, Send
+from jackfield.interfaces.endpoint import Answer, ASGIApp, Message, Receive, Scope, Send, Shortcut, Withdraw
 from jackfield.web.body import BodyTimeout, ClientGone, header, read_body
 from jackfield.web.exchange import exchange
 from jackfield.web.respond import send_bytes, send_json
 
 __all__ = [
     "ASGIApp",
+    "Answer",
     "BodyTimeout",
     "ClientGone",
     "Message",
     "Receive",
     "Scope",
     "Send",
+    "Shortcut",
+    "Withdraw",
     "exchange",
     "header",
     "read_body",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jackfield.interfaces.endpoint import Shortcut
+from jackfield.interfaces.endpoint import FindShortcut, Shortcut
 
 _END = b"\r\n\r\n"
 _LONGEST = 4096  # bytes of a head that is kept
@@ -20,17 +20,16 @@ class Head:
 
     size: int
     whole: int
-    headers: Mapping[bytes, bytes]
     shortcut: Shortcut
 
 
 class Heads:
-    """Shared by all connections, used on the event loop. `find`: the shortcut for a method and a path.
+    """Shared by all connections, used on the event loop. `find`: the shortcut for a method, a path and headers.
 
     What a head means depends on its bytes alone: it was parsed in full, and within all limits, when it was learned.
     """
 
-    def __init__(self, find: Callable[[str, str], Shortcut | None]) -> None:
+    def __init__(self, find: FindShortcut) -> None:
         self._find = find
         self._known: dict[bytes, Head] = {}
         self._new = 0
@@ -60,8 +59,8 @@ class Heads:
         length = values.get(b"content-length", b"")
         if not length.isdigit() or int(length) != len(data) - end - 4:
             return
-        shortcut = self._find(method, path)
+        shortcut = self._find(method, path, values)
         if shortcut is not None:
             if len(self._known) >= _MOST:
                 self._known.clear()
-            self._known[data[: end + 4]] = Head(end + 4, len(data), values, shortcut)
+            self._known[data[: end + 4]] = Head(end + 4, len(data), shortcut)

@@ -36,7 +36,7 @@ class QuickAnswer:
 class QuickProtocol(BoundedProtocol):
     """Subclass it to set `limits` and `heads`."""
 
-    heads: ClassVar[Heads] = Heads(lambda method, path: None)
+    heads: ClassVar[Heads] = Heads(lambda method, path, headers: None)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -57,11 +57,14 @@ class QuickProtocol(BoundedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         quick, self._quick = self._quick, None
+        cycle: object = self.cycle
+        if isinstance(cycle, QuickAnswer):  # it stands in for uvicorn's, which would be told
+            self.cycle = None  # type: ignore[assignment]
+        running: object = self._running
+        if isinstance(running, QuickAnswer):
+            self._running = None
         if quick is not None:
             quick.disconnected = True
-            if self.cycle is quick:  # type: ignore[comparison-overlap]  # it stands in for uvicorn's
-                self.cycle = None  # type: ignore[unreachable]
-            self._running = None
             if quick.withdraw is not None:
                 quick.withdraw()
         super().connection_lost(exc)
@@ -82,7 +85,7 @@ class QuickProtocol(BoundedProtocol):
         quick = QuickAnswer(self._send)
         self.cycle = self._running = quick  # type: ignore[assignment]
         self._quick = quick
-        withdraw = head.shortcut(head.headers, data[head.size :], quick)
+        withdraw = head.shortcut(data[head.size :], quick)
         if withdraw is None:
             self._quick, self.cycle, self._running = None, before, None
             return False
@@ -93,17 +96,15 @@ class QuickProtocol(BoundedProtocol):
 
     def _send(self, quick: QuickAnswer, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
         self._quick = None
-        parts = [STATUS_LINE[status], self._default_headers()]
+        head = STATUS_LINE[status] + self._default_headers()
         for name, value in headers:
             if name == b"connection" and value == b"close":
                 quick.keep_alive = False
             else:
-                parts += (name, b": ", value, b"\r\n")
+                head += b"%b: %b\r\n" % (name, value)
         if not quick.keep_alive:
-            parts.append(b"connection: close\r\n")
-        parts.append(b"content-length: %d\r\n\r\n" % len(body))
-        parts.append(body)
-        self.transport.write(b"".join(parts))
+            head += b"connection: close\r\n"
+        self.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
         if not quick.keep_alive:
             self.end()
         if self.pipeline or self._refusal is not None or not quick.keep_alive:

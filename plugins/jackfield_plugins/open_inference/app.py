@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import orjson
@@ -12,8 +11,7 @@ import structlog
 
 from jackfield import Server
 from jackfield.errors import Cancelled, JackfieldError, NotFound
-from jackfield.interfaces.endpoint import Shortcut
-from jackfield.web import Receive, Scope, Send, read_body, send_bytes
+from jackfield.web import Receive, Scope, Send, Shortcut, read_body, send_bytes
 from jackfield_plugins.open_inference.headers import Headers, echoed, request_id, trace
 from jackfield_plugins.open_inference.health import live, model_ready, ready
 from jackfield_plugins.open_inference.infer import Inference
@@ -92,12 +90,12 @@ class OpenInferenceApp:
             status, content = index(self._server, await read_body(scope, receive, self._server.config.server.limits))
         return status, orjson.dumps(content), [_JSON]
 
-    def shortcut(self, method: str, path: str) -> Shortcut | None:
+    def shortcut(self, method: str, path: str, headers: Headers) -> Shortcut | None:
         """Inferences can be taken in without ASGI."""
         target = self._paths.find(path)
         if target is None or target.route is not Route.INFER or method != "POST":
             return None
-        return partial(self._quick.begin, target.model, target.version)
+        return self._quick.shortcut(target.model, target.version, headers)
 
     def refusal(self, headers: Headers, error: Exception, path: str = "") -> Answer:
         """What `error` is answered with. A fault of ours stands in the log, under the id that is in the answer."""

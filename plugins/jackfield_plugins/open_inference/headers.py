@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from jackfield import Work
 from jackfield.errors import InvalidRequest
@@ -16,6 +17,28 @@ RAW = -1
 _LENGTH = b"inference-header-content-length"
 _REQUEST_ID = re.compile(rb"[!-~]{1,128}")
 _TRACE = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+_LONGEST_TENANT = 128  # characters; what is longer is told apart by its beginning
+
+
+class Said(NamedTuple):
+    """What the headers of a request say; read once for all requests with the same head."""
+
+    headers: Headers
+    identity: str
+    trace: str
+    tenant: str
+    echoed: tuple[tuple[bytes, bytes], ...]
+    accepts: bytes | None
+
+
+def said(headers: Headers, tenant_header: bytes | None) -> Said:
+    """Read `headers`; those that are not fit for logs and answers are left out."""
+    identity, traceparent = request_id(headers), trace(headers)
+    tenant = "" if tenant_header is None else headers.get(tenant_header, b"")[:_LONGEST_TENANT].decode("latin-1")
+    answered = tuple(echoed(identity, traceparent))
+    return Said(headers, identity, traceparent, tenant, answered, headers.get(b"accept-encoding"))
 
 
 def header_length(headers: Headers, size: int) -> int:

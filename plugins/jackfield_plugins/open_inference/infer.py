@@ -12,15 +12,7 @@ from jackfield import Datatype, Request, Response, Server, Signature, Version, W
 from jackfield.errors import InvalidRequest, Unsupported
 from jackfield.web import Receive, Scope, exchange, read_body
 from jackfield_plugins.open_inference.compression import accepted, compressed, decompressed
-from jackfield_plugins.open_inference.headers import (
-    RAW,
-    Headers,
-    echoed,
-    header_length,
-    request_id,
-    server_timing,
-    trace,
-)
+from jackfield_plugins.open_inference.headers import RAW, Headers, Said, header_length, said, server_timing
 from jackfield_plugins.open_inference.labels import Labels
 from jackfield_plugins.open_inference.outputs import Form, Wanted, refuse_formless
 from jackfield_plugins.open_inference.raw import decode_raw
@@ -32,7 +24,6 @@ from jackfield_plugins.open_inference.versions import require_signature
 LARGE_REQUEST = 256 * 1024
 """Bytes that are decoded on the event loop."""
 _LARGE_RESPONSE = 128 * 1024  # bytes of tensors that are encoded on it
-_LONGEST_TENANT = 128  # characters; what is longer is told apart by its beginning
 _JSON = (b"content-type", b"application/json")
 _BINARY = (b"content-type", b"application/octet-stream")
 _ALL_BINARY = Wanted({}, Form(True))
@@ -41,13 +32,12 @@ Sent = tuple[bytes, list[tuple[bytes, bytes]]]
 
 
 class Asked(NamedTuple):
-    """What the answer to a request depends on. `identity` is its own id, `given` that of its header."""
+    """What the answer to a request depends on. `identity` is its own id."""
 
     version: Version
     identity: str
-    given: str
     wanted: Wanted
-    headers: Headers
+    said: Said
 
 
 class Inference:
@@ -64,14 +54,20 @@ class Inference:
         """The body and headers of the answer; raises what went wrong."""
         server = self._server
         server.model(model).version(version)  # an unknown model is said before the body is read
-        headers: Headers = dict(scope["headers"])
+        told = self.said(dict(scope["headers"]))
         try:
             body = await read_body(scope, receive, self._limits)
-            request, wanted = await self._decoded(body, headers, model, version)
+            request, wanted = await self._decoded(body, told.headers, model, version)
         except (InvalidRequest, Unsupported) as error:
             server.model(model).version(version).refused(error)
             raise
-        return await self._exchanged(request, wanted, headers, receive)
+        asked = self.asked(request, wanted, told, server.model(model).version(version))
+        work, response = await exchange(server, request, receive)
+        return await self.encoded(asked, work, response)
+
+    def said(self, headers: Headers) -> Said:
+        """What `headers` say."""
+        return said(headers, self._tenant_header)
 
     async def _decoded(self, body: bytes, headers: Headers, model: str, version: str) -> tuple[Request, Wanted]:
         encoding = headers.get(b"content-encoding")
@@ -93,30 +89,22 @@ class Inference:
             return decode_raw(body, found.signature, model, version), _ALL_BINARY
         return decode(body, length, model, version)
 
-    async def _exchanged(self, request: Request, wanted: Wanted, headers: Headers, receive: Receive) -> Sent:
-        asked = self.asked(request, wanted, headers)
-        work, response = await exchange(self._server, request, receive)
-        return await self.encoded(asked, work, response)
-
-    def asked(self, request: Request, wanted: Wanted, headers: Headers) -> Asked:
-        """What is needed to answer `request` once it has run; completes it by what the headers say."""
+    def asked(self, request: Request, wanted: Wanted, told: Said, version: Version) -> Asked:
+        """What is needed to answer `request` once it has run on `version`; completes it by what the headers say. From
+        here to the submission nothing may come between: the version may be another one later."""
         identity = request.id
-        given, request.trace = request_id(headers), trace(headers)
+        request.trace, request.tenant = told.trace, told.tenant
         # it goes into logs, where a line of its own would pass for one of ours; the answer repeats it as it came
-        request.id = (identity if identity.isprintable() else shown(identity)) or given
-        if self._tenant_header is not None:
-            request.tenant = headers.get(self._tenant_header, b"")[:_LONGEST_TENANT].decode("latin-1")
-        # looked up once more, since it may be another one by now: from here to the submission nothing comes between
-        version = self._server.model(request.model).version(request.version)
+        request.id = (identity if identity.isprintable() else shown(identity)) or told.identity
         refuse_formless(version.signature, wanted)
-        return Asked(version, identity, given, wanted, headers)
+        return Asked(version, identity, wanted, told)
 
     def encoded_now(self, asked: Asked, work: Work, response: Response) -> Sent | None:
         """The answer; None if it takes more than a moment to make."""
         if asked.wanted.by_name or _is_large(response, asked.wanted):
             return None
         body, sent = self._with_headers(asked, work, encode(*_arguments(asked, work, response, {})))
-        if len(body) > self._compress_above and b"accept-encoding" in asked.headers:
+        if len(body) > self._compress_above and asked.said.accepts is not None:
             return None
         return body, sent
 
@@ -130,7 +118,7 @@ class Inference:
         else:
             encoded = encode(*arguments)
         body, sent = self._with_headers(asked, work, encoded)
-        accepts = asked.headers.get(b"accept-encoding")
+        accepts = asked.said.accepts
         if accepts is not None and len(body) > self._compress_above:
             sent.append((b"vary", b"accept-encoding"))
             encoding = accepted(accepts)
@@ -141,7 +129,7 @@ class Inference:
 
     def _with_headers(self, asked: Asked, work: Work, encoded: Encoded) -> Sent:
         body, length = encoded
-        sent = echoed(asked.given, work.request.trace)
+        sent = [*asked.said.echoed]
         timing = server_timing(work)
         if timing is not None:
             sent.append((b"server-timing", timing))

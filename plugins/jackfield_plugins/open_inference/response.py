@@ -41,7 +41,7 @@ def encode(
     listed: list[tuple[str, Array]] = []
     for name, array in response.outputs.items():
         spec = specs[name]
-        datatype = spec.datatype.value
+        datatype = spec.datatype._value_  # without the enumeration's descriptor
         binary, classes = forms.get(name, default) if forms else default
         if classes:
             array, datatype = classify(spec, array, classes, labels.get(name, ())), "BYTES"  # noqa: PLW2901

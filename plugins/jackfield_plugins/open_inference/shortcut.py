@@ -8,9 +8,8 @@ from functools import partial
 
 from jackfield import Response, Server, Work
 from jackfield.errors import Cancelled, InvalidRequest, Unsupported
-from jackfield.interfaces.endpoint import Answer, Withdraw
-from jackfield.work import Result
-from jackfield_plugins.open_inference.headers import Headers
+from jackfield.web import Answer, Shortcut, Withdraw
+from jackfield_plugins.open_inference.headers import Headers, Said
 from jackfield_plugins.open_inference.infer import LARGE_REQUEST, Asked, Inference
 
 Refusal = Callable[[Headers, Exception], tuple[int, bytes, list[tuple[bytes, bytes]]]]
@@ -25,30 +24,33 @@ class QuickInference:
         self._refusal = refusal
         self._finishing: set[asyncio.Task[None]] = set()
 
-    def begin(self, model: str, version: str, headers: Headers, body: bytes, answer: Answer) -> Withdraw | None:
-        """Submit the request in `body`, and answer when it is settled. A `Shortcut`, but for the first two."""
+    def shortcut(self, model: str, version: str, headers: Headers) -> Shortcut:
+        """What takes in requests with these headers for this model."""
+        return partial(self._begin, model, version, self._inference.said(headers))
+
+    def _begin(self, model: str, version: str, told: Said, body: bytes, answer: Answer) -> Withdraw | None:
         if len(body) > LARGE_REQUEST:
             return None
-        server, inference = self._server, self._inference
+        inference = self._inference
         try:
-            found = server.model(model).version(version)
+            found = self._server.model(model).version(version)
             try:
-                request, wanted = inference.decoded_now(body, headers, model, version)
+                request, wanted = inference.decoded_now(body, told.headers, model, version)
             except (InvalidRequest, Unsupported) as error:
                 found.refused(error)
                 raise
-            work = server.submit(request, partial(self._told, inference.asked(request, wanted, headers), answer))
+            work = found.submit(request, partial(self._told, inference.asked(request, wanted, told, found), answer))
         except Exception as error:
-            self._refuse(headers, error, answer)
+            self._refuse(told, error, answer)
             return _nothing
-        return partial(server.cancel, work)
+        return partial(found.cancel, work)
 
-    def _told(self, asked: Asked, answer: Answer, work: Work, result: Result) -> None:
+    def _told(self, asked: Asked, answer: Answer, work: Work, result: Response | JackfieldError) -> None:
         if isinstance(result, Response):
             try:
                 encoded = self._inference.encoded_now(asked, work, result)
             except Exception as error:
-                self._refuse(asked.headers, error, answer)
+                self._refuse(asked.said, error, answer)
                 return
             if encoded is None:
                 task = asyncio.ensure_future(self._finish(asked, answer, work, result))
@@ -58,18 +60,18 @@ class QuickInference:
                 body, sent = encoded
                 answer(200, sent, body)
         elif not isinstance(result, Cancelled):
-            self._refuse(asked.headers, result, answer)
+            self._refuse(asked.said, result, answer)
 
     async def _finish(self, asked: Asked, answer: Answer, work: Work, response: Response) -> None:
         try:
             body, sent = await self._inference.encoded(asked, work, response)
         except Exception as error:
-            self._refuse(asked.headers, error, answer)
+            self._refuse(asked.said, error, answer)
         else:
             answer(200, sent, body)
 
-    def _refuse(self, headers: Headers, error: Exception, answer: Answer) -> None:
-        status, body, sent = self._refusal(headers, error)
+    def _refuse(self, told: Said, error: Exception, answer: Answer) -> None:
+        status, body, sent = self._refusal(told.headers, error)
         answer(status, sent, body)
 
 

@@ -32,10 +32,10 @@ class Host:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
         await send({"type": "http.response.body", "body": b"long"})
 
-    def shortcut(self, method: str, path: str) -> Shortcut | None:
+    def shortcut(self, method: str, path: str, headers: Mapping[bytes, bytes]) -> Shortcut | None:
         return self.take if path == "/a" else None
 
-    def take(self, headers: Mapping[bytes, bytes], body: bytes, answer: Answer) -> Withdraw | None:
+    def take(self, body: bytes, answer: Answer) -> Withdraw | None:
         if not self.takes:
             return None
         if self.holds:
