@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from jackfield import Response, Server, Work
-from jackfield.errors import Cancelled, InvalidRequest, Unsupported
+from jackfield.errors import Cancelled, InvalidRequest, JackfieldError, Unsupported
 from jackfield.web import Answer, Shortcut, Withdraw
 from jackfield_plugins.open_inference.headers import Headers, Said
 from jackfield_plugins.open_inference.infer import LARGE_REQUEST, Asked, Inference
