@@ -44,7 +44,7 @@ class StepReport:
     """How a step went, shared by all its work. Times in seconds; `started` by the replica's clock.
 
     `prepare`, `execute` and `finish` are the time to join the inputs, on the device, and to part the outputs.
-    `rows` were asked for; `padded` is what was run on top of them.
+    `rows` were asked for; `padded` is what was run on top of them. `waiting`: rows that were left in the queue.
     """
 
     replica: str
@@ -56,6 +56,7 @@ class StepReport:
     finish: float = 0.0
     padded: int = 0
     failed: bool = False
+    waiting: int = 0
 
 
 @dataclass(slots=True, eq=False)

@@ -71,8 +71,13 @@ class QueueConfig(Options):
 
     max_queue: Count = 1024
     """Most requests that wait; further ones are shed."""
+    max_queue_rows: Count | None = None
+    """Most rows that wait; requests beyond are shed, one that waits alone excepted; null: no limit."""
     max_queue_bytes: Count = 256 * MIB
     """Most bytes of inputs that wait; requests beyond are shed."""
+    max_wait_s: Seconds | None = None
+    """Longest that a request is let wait for its step, in seconds as estimated when it comes; requests that would wait
+    longer are shed; null: no limit but that of their deadlines."""
 
 
 class WarmUpInput(Options):

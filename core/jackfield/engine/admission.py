@@ -3,51 +3,157 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn, Protocol
 
+from jackfield.engine.pace import Pace
 from jackfield.errors import InvalidRequest, Overloaded
-from jackfield.work import Work
+from jackfield.interfaces import Line
+from jackfield.work import State, StepReport, Work
 
 _SHORTEST, _LONGEST = 1.0, 60.0  # bounds of Retry-After, in seconds
-_NEWEST = 0.2  # weight of the newest step in the average
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one replica takes. `max_rows`: most rows of one request. `max_queue`, `max_queue_rows`: most requests and
+    rows that wait. `max_queue_bytes`: most bytes of inputs accepted and not yet answered. `max_wait`: most seconds that
+    a request is likely to wait for its step. None: no limit."""
+
+    max_rows: int
+    max_queue: int
+    max_queue_bytes: int
+    max_queue_rows: int | None = None
+    max_wait: float | None = None
+
+
+class Waiting(Protocol):
+    """What stands before the device."""
+
+    @property
+    def waiting(self) -> int:
+        """How many works wait."""
+        ...
+
+    @property
+    def waiting_rows(self) -> int:
+        """How many rows wait."""
+        ...
+
+    @property
+    def executing_since(self) -> float | None:
+        """Since when the device has been at its step; None if it runs none."""
+        ...
 
 
 class Admission:
-    """The limits of one replica's queue, and how long its work takes. Used on the event loop only.
+    """The ledger of what one replica has accepted and not yet answered, and the limits of that. `line` is its
+    scheduler's. Used on the event loop only."""
 
-    `max_queue`: most works that wait. `max_bytes`: most bytes of inputs accepted and not yet answered.
-    """
+    def __init__(self, model: str, limits: Limits, waiting: Waiting, line: Line | None) -> None:
+        self.limits = limits
+        self.rows = 0
+        self.bytes = 0
+        self.pace = Pace()
+        self._model = model
+        self._waiting = waiting
+        self._line = line
 
-    def __init__(self, max_queue: int, max_bytes: int, max_rows: int) -> None:
-        self.max_queue = max_queue
-        self.max_bytes = max_bytes
-        self.max_rows = max_rows
-        self._row_time = 0.0
+    def check_room(self, size: int) -> None:
+        """Raise Overloaded if a request of `size` bytes cannot be taken in whatever else it is."""
+        limits, queue = self.limits, self._waiting
+        waiting = queue.waiting
+        if waiting >= limits.max_queue:
+            self._shed(f"{waiting} requests wait for model '{self._model}', at most {limits.max_queue} may")
+        if limits.max_queue_rows is not None and queue.waiting_rows >= limits.max_queue_rows:
+            self._shed(f"{queue.waiting_rows} rows wait for model '{self._model}', at most {limits.max_queue_rows} may")
+        if self.bytes + size > limits.max_queue_bytes and self.bytes:
+            self._shed(
+                f"{self.bytes} bytes of inputs are held for model '{self._model}', at most {limits.max_queue_bytes} "
+                "may be"
+            )
 
-    def check(self, work: Work, waiting: int, waiting_rows: int, held_bytes: int) -> None:
-        """Raise InvalidRequest or Overloaded if `work` cannot be taken in beside what is there."""
-        if work.rows > self.max_rows:
+    def check(self, work: Work) -> None:
+        """Raise InvalidRequest or Overloaded if `work`, which arrives now, cannot be taken in beside what is there."""
+        limits = self.limits
+        if work.rows > limits.max_rows:
             raise InvalidRequest(
-                f"inference request batch-size must be <= {self.max_rows} for '{work.request.model}', got {work.rows}"
+                f"inference request batch-size must be <= {limits.max_rows} for '{self._model}', got {work.rows}"
             )
-        if waiting >= self.max_queue:
+        self.check_room(work.bytes)
+        if limits.max_queue_rows is not None:
+            rows = self._waiting.waiting_rows
+            if rows and rows + work.rows > limits.max_queue_rows:
+                self._shed(
+                    f"{rows} rows wait for model '{self._model}', at most {limits.max_queue_rows} may, and this "
+                    f"request has {work.rows}"
+                )
+        if self.rows and (work.deadline is not None or limits.max_wait is not None):
+            self._check_wait(work)
+
+    def enter(self, work: Work) -> None:
+        """`work` was accepted."""
+        self.rows += work.rows
+        self.bytes += work.bytes
+        if self._line is not None:
+            self._line.enter(work)
+
+    def leave(self, work: Work) -> None:
+        """`work` was answered."""
+        self.rows -= work.rows
+        self.bytes -= work.bytes
+        if self._line is not None:
+            self._line.leave(work)
+        if work.deadline is not None:
+            self.pace.kept(work.deadline - work.arrival, work.final is not State.EXPIRED)
+
+    def learn(self, reports: Sequence[StepReport]) -> None:
+        """A step went as `reports` say."""
+        self.pace.learn(reports)
+
+    def reline(self, line: Line | None, works: Iterable[Work]) -> None:
+        """From now on `line` tells the order of `works`, which are all that has entered and not left."""
+        self._line = line
+        if line is not None:
+            for work in works:
+                line.enter(work)
+
+    def _check_wait(self, work: Work) -> None:
+        """Where nothing is ahead nobody is shed: it is no overload, and only steps tell when the pace has changed."""
+        pace, queue = self.pace, self._waiting
+        running = max(self.rows - queue.waiting_rows, 0)
+        since = queue.executing_since
+        elapsed = 0.0 if since is None else max(work.arrival - since, 0.0)
+        left = math.inf if work.deadline is None else work.deadline - work.arrival
+        most = math.inf if self.limits.max_wait is None else self.limits.max_wait
+        start = pace.start(self.rows, running, elapsed)
+        if pace.end(start) <= left and start <= most:
+            return
+        ahead: float = running
+        if self._line is not None:
+            ahead = max(self._line.ahead(work), ahead)
+        start = pace.start(ahead, running, elapsed)
+        end = pace.end(start)
+        if end > left:
             raise Overloaded(
-                f"Exceeds maximum queue size: {waiting} requests wait for model '{work.request.model}', at most "
-                f"{self.max_queue} may",
-                self.retry_after(waiting_rows),
+                f"model '{self._model}' is overloaded: a request would be answered after some {end:.3g} s, and this "
+                f"one's deadline is in {left:.3g} s",
+                _whole(end - left),
             )
-        if held_bytes + work.bytes > self.max_bytes and held_bytes:
+        if start > most:
             raise Overloaded(
-                f"Exceeds maximum queue size: {held_bytes} bytes of inputs are held for model '{work.request.model}', "
-                f"at most {self.max_bytes} may be",
-                self.retry_after(waiting_rows),
+                f"model '{self._model}' is overloaded: a request would wait some {start:.3g} s, and at most {most:g} s "
+                "are allowed",
+                _whole(start - most),
             )
 
-    def learn(self, rows: int, seconds: float) -> None:
-        """A step of `rows` took `seconds`."""
-        if rows:
-            each = seconds / rows
-            self._row_time = each if not self._row_time else self._row_time + _NEWEST * (each - self._row_time)
+    def _shed(self, reason: str) -> NoReturn:
+        pace, rows = self.pace, self._waiting.waiting_rows
+        seconds = rows * pace.seconds / pace.rows if pace.rows else 0.0
+        raise Overloaded(f"Exceeds maximum queue size: {reason}", _whole(seconds))
 
-    def retry_after(self, rows: int) -> float:
-        """Whole seconds until `rows` rows will have been worked off, as far as is known."""
-        return min(max(float(math.ceil(rows * self._row_time)), _SHORTEST), _LONGEST)
+
+def _whole(seconds: float) -> float:
+    """Whole seconds within bounds, as Retry-After takes it."""
+    return min(max(float(math.ceil(seconds)), _SHORTEST), _LONGEST)

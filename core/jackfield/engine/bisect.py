@@ -56,6 +56,11 @@ def run_step(
     return [over[one] if one in over else next(ran) for one in work]
 
 
+def reports_of(step: Step) -> list[StepReport]:
+    """The reports of a step: one, or several if parts of it ran alone; none if nobody waited for it any more."""
+    return list(dict.fromkeys(work.report for work in step.work if work.report is not None))
+
+
 def _prepare(executor: Executor, step: Step, now: Callable[[], float]) -> None:
     before = now()
     step.payload = executor.prepare(step)
@@ -83,6 +88,7 @@ def _part(works: Sequence[Work]) -> Step:
     rows = sum(work.rows for work in works)
     before = next((work.report for work in works if work.report is not None), None)
     report = StepReport(before.replica if before else "", rows, len(works), before.started if before else 0.0)
+    report.waiting = before.waiting if before else 0
     for work in works:
         work.report = report
     return Step(works, rows)

@@ -4,7 +4,7 @@ One or two threads ("lanes") run the same loop: whoever holds the planning lock 
 then waits for the device. With two lanes the next step is planned and prepared while the device runs the current one,
 and delivery of one step overlaps with the next; no step is ever handed from thread to thread.
 
-The event loop never takes a lock here: it appends to an inbox, which whoever plans drains.
+The event loop never waits for a lock here: it appends to an inbox, which whoever plans drains.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from jackfield.clock import Clock
-from jackfield.engine.bisect import run_step
+from jackfield.engine.bisect import reports_of, run_step
 from jackfield.engine.planner import Planner
 from jackfield.engine.wake import Wake
 from jackfield.errors import JackfieldError, Unavailable
@@ -114,8 +114,9 @@ class EngineLoop:
 
     def withdraw(self, work: Work) -> None:
         """Forget `work`, which is over, if it still waits."""
-        self._withdrawn.append(work)
-        self._wake.set()
+        if not work.running:
+            self._withdrawn.append(work)
+            self._take_turn()
 
     def stop(self, timeout: float) -> bool:
         """End the threads and close the executor; whether they ended within `timeout` seconds. Blocks.
@@ -134,6 +135,17 @@ class EngineLoop:
                 self._closed = True
                 self._close()
             return True
+
+    def _take_turn(self) -> None:
+        """Have what was put down taken in now: here, if nobody plans, since every lane may be busy for long; otherwise
+        by the lane that plans, which may be asleep."""
+        if self._plan_lock.acquire(blocking=False):
+            try:
+                self._take_in()
+            finally:
+                self._plan_lock.release()
+        else:
+            self._wake.set()
 
     def _close(self) -> None:
         try:
@@ -183,10 +195,13 @@ class EngineLoop:
         self._wake_at = 0
 
     def _drain(self) -> None:
+        while self._ended:
+            self._planner.ended(*self._ended.popleft())
+        self._take_in()
+
+    def _take_in(self) -> None:
         planner = self._planner
         now = self._now()
-        while self._ended:
-            planner.ended(*self._ended.popleft())
         while self._inbox:
             work = self._inbox.popleft()
             self._admitted_rows += work.rows or 1
@@ -201,15 +216,10 @@ class EngineLoop:
             self._ended.append((step, self._now()))
             self._wake.set()
         done = [(work, result) for work, result in zip(step.work, results, strict=True) if result is not None]
-        self._deliver(done, _reports(step))
+        self._deliver(done, reports_of(step))
 
     def _capacity(self) -> Capacity:
         return self._executor.capacity()
 
     def _refuse(self, work: Work, error: JackfieldError) -> None:
         self._refused.append((work, error))
-
-
-def _reports(step: Step) -> list[StepReport]:
-    """The reports of a step: one, or several if parts of it ran alone; none if nobody waited for it any more."""
-    return list(dict.fromkeys(work.report for work in step.work if work.report is not None))

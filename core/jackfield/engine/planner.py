@@ -112,6 +112,7 @@ class Planner:
             self.queue.remove(work)
             work.running = True
             work.report = report
+        report.waiting = self.queue.rows
         self.running.extend(chosen)
         self._steps += 1
         return Step(chosen, rows)

@@ -9,7 +9,7 @@ from jackfield.interfaces.observer import Observer, Settled
 from jackfield.interfaces.placement import Placement, Replica, ReplicaSpec
 from jackfield.interfaces.plug import Plug
 from jackfield.interfaces.router import Candidate, Router
-from jackfield.interfaces.scheduler import Scheduler
+from jackfield.interfaces.scheduler import Line, Scheduler
 from jackfield.interfaces.tensor import TensorExecutor
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Capacity",
     "Endpoint",
     "Executor",
+    "Line",
     "Loader",
     "Observer",
     "Placement",

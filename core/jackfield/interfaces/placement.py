@@ -7,15 +7,15 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from jackfield.interfaces.plug import Plug
+from jackfield.interfaces.router import Candidate
 from jackfield.options import Options
 from jackfield.types import Capabilities, Signature
 from jackfield.work import Work
 
 
-class Replica(Protocol):
+class Replica(Candidate, Protocol):
     """One running copy of a version, wherever it lives. Methods are called on the event loop unless said otherwise."""
 
-    name: str
     signature: Signature
     capabilities: Capabilities
     max_rows: int
@@ -25,9 +25,9 @@ class Replica(Protocol):
         """Whether its worker runs and makes progress. False is final."""
         ...
 
-    @property
-    def outstanding(self) -> int:
-        """Rows that it has accepted and not yet answered."""
+    def check_room(self, size: int) -> None:
+        """Raise Overloaded or Unavailable if a request whose body has `size` bytes would not be accepted whatever is in
+        it: its queue is full, or it drains. Asked before a body is read, so it must cost next to nothing."""
         ...
 
     def submit(self, work: Work) -> None:

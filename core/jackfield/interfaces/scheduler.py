@@ -11,6 +11,24 @@ from jackfield.options import Options
 from jackfield.work import Work
 
 
+class Line(ABC):
+    """What admission must know of a scheduler's order: how much is sure to run before work that comes now. Made once
+    per replica by `Scheduler.line`; used on the event loop only, so that it shares nothing with the scheduler."""
+
+    @abstractmethod
+    def enter(self, work: Work) -> None:
+        """`work` was accepted."""
+
+    @abstractmethod
+    def leave(self, work: Work) -> None:
+        """`work`, which has entered, was answered. Cheap wherever it stands."""
+
+    @abstractmethod
+    def ahead(self, work: Work) -> float:
+        """How many rows, of work that has entered and not left, are sure to run before `work`, which has not entered.
+        Asked only if `work` might come too late."""
+
+
 class Scheduler(Plug, ABC):
     """Made once per replica; holds the work that waits. Called from one thread at a time; owns the order, not the work.
 
@@ -39,3 +57,8 @@ class Scheduler(Plug, ABC):
     @abstractmethod
     def __len__(self) -> int:
         """How many works are in here."""
+
+    def line(self) -> Line | None:
+        """A new line for this order, empty; then work that would come too late is shed. None, the default: nothing is
+        sure but what runs, and such work expires instead."""
+        return None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NoReturn
 
 import structlog
 
 from jackfield.clock import Clock
-from jackfield.engine.admission import Admission
+from jackfield.engine.admission import Admission, Limits
 from jackfield.engine.delivery import conclude
 from jackfield.engine.loop import EngineLoop
 from jackfield.errors import Cancelled, Unavailable
@@ -27,6 +28,7 @@ class LocalReplica:
     def __init__(
         self,
         name: str,
+        model: str,
         executor: Executor,
         policy: BatchingPolicy,
         scheduler: Scheduler,
@@ -34,30 +36,27 @@ class LocalReplica:
         post: Post,
         stepped: Callable[[StepReport], None],
         died: Callable[[str], None],
-        max_queue: int,
-        max_queue_bytes: int,
+        limits: Limits,
         step_timeout: float | None,
         lanes: int,
     ) -> None:
         self.name = name
         self.signature = executor.signature
         self.capabilities = executor.capabilities
-        self.max_rows = min(policy.max_rows, executor.capabilities.max_rows or policy.max_rows)
+        self.max_rows = limits.max_rows
         self.failure: str | None = None
-        self.outstanding = 0
         self.policy_state = policy.state
         self._now = clock.now
         self._post = post
         self._stepped = stepped
         self._on_death = died
         self._step_timeout = step_timeout
-        self._admission = Admission(max_queue, max_queue_bytes, self.max_rows)
         self._works: set[Work] = set()
-        self._bytes = 0
         self._draining = False
         self._idle = threading.Event()
         self._idle.set()
         self._loop = EngineLoop(name, executor, policy, scheduler, clock, self._deliver, self._died, lanes)
+        self._admission = Admission(model, limits, self._loop, scheduler.line())
 
     def start(self) -> None:
         """Start the engine's threads."""
@@ -77,20 +76,27 @@ class LocalReplica:
         """How many works wait for their step: none once the worker is down, even if its loop hangs with them."""
         return self._loop.waiting if self.failure is None else 0
 
+    @property
+    def outstanding(self) -> int:
+        """How many rows were accepted and not yet answered."""
+        return self._admission.rows
+
+    def check_room(self, size: int) -> None:
+        """Raise Overloaded or Unavailable if a request of `size` bytes would not be accepted, whatever is in it."""
+        if self.failure is not None or self._draining:
+            self._refuse()
+        self._admission.check_room(size)
+
     def submit(self, work: Work) -> None:
         """Accept `work`, or raise Overloaded, Unavailable or InvalidRequest."""
-        if self.failure is not None:
-            raise Unavailable(f"replica '{self.name}' is down: {self.failure}")
-        if self._draining:
-            raise Unavailable(f"replica '{self.name}' is draining")
-        loop = self._loop
-        self._admission.check(work, loop.waiting, loop.waiting_rows, self._bytes)
+        if self.failure is not None or self._draining:
+            self._refuse()
+        self._admission.check(work)
         if not self._works:
             self._idle.clear()
         self._works.add(work)
-        self.outstanding += work.rows
-        self._bytes += work.bytes
-        loop.submit(work)
+        self._admission.enter(work)
+        self._loop.submit(work)
 
     def cancel(self, work: Work) -> None:
         """Settle `work` as cancelled, unless it is over; keep it from the device if it has not reached it."""
@@ -105,13 +111,18 @@ class LocalReplica:
             self._post(partial(self._fail_all, "it was stopped before this request's turn"))
         self._loop.stop(timeout=min(max(timeout, 1.0), 5.0))
 
+    def _refuse(self) -> NoReturn:
+        if self.failure is not None:
+            raise Unavailable(f"replica '{self.name}' is down: {self.failure}")
+        raise Unavailable(f"replica '{self.name}' is draining")
+
     def _deliver(self, results: Sequence[tuple[Work, Result]], reports: Sequence[StepReport]) -> None:
         self._post(partial(self._settle_all, results, reports))
 
     def _settle_all(self, results: Sequence[tuple[Work, Result]], reports: Sequence[StepReport]) -> None:
+        if reports:
+            self._admission.learn(reports)
         for report in reports:
-            if not report.failed:
-                self._admission.learn(report.rows, report.prepare + report.execute + report.finish)
             self._stepped(report)
         for work, result in results:
             self._settle(work, result)
@@ -129,8 +140,7 @@ class LocalReplica:
 
     def _forget(self, work: Work) -> None:
         self._works.discard(work)
-        self.outstanding -= work.rows
-        self._bytes -= work.bytes
+        self._admission.leave(work)
         if not self._works:
             self._idle.set()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from jackfield.clock import Clock
 from jackfield.config.models import ModelConfig
+from jackfield.lifecycle.limits import limits
 from jackfield.lifecycle.opening import Opener
 from jackfield.lifecycle.replica import LocalReplica
 from jackfield.lifecycle.warmup import Progress
@@ -35,6 +36,7 @@ class LocalSpec:
         opened = self.opener.open(self.progress)
         replica = LocalReplica(
             name=self.name,
+            model=self.opener.name,
             executor=opened.executor,
             policy=opened.policy,
             scheduler=opened.scheduler,
@@ -42,8 +44,7 @@ class LocalSpec:
             post=self.post_to_loop,
             stepped=self.stepped,
             died=self.died,
-            max_queue=self.config.queue.max_queue,
-            max_queue_bytes=self.config.queue.max_queue_bytes,
+            limits=limits(self.config, opened.policy, opened.executor.capabilities),
             step_timeout=self.config.step_timeout_s,
             lanes=opened.lanes,
         )

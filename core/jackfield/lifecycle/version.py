@@ -146,6 +146,24 @@ class Version:
             self.refused(error)
             raise
 
+    def check_room(self, size: int = 0) -> None:
+        """Raise Overloaded or Unavailable, and count it, if a request whose body has `size` bytes would be refused
+        whatever is in it. For endpoints to ask before they read and decode; `submit` checks all the same.
+
+        Room in one replica is enough: the router is asked when it is known what the request is."""
+        error: Unavailable | None = None
+        if self.state is VersionState.READY:
+            for replica in self.replicas:
+                try:
+                    replica.check_room(size)
+                    return
+                except Unavailable as refusal:
+                    error = refusal
+        if error is None:
+            error = Unavailable(self.unready)
+        self.refused(error)
+        raise error
+
     def refused(self, error: JackfieldError) -> None:
         """Count a request for this version that was not accepted: `submit` does so by itself, an endpoint says it of
         what it could not decode."""

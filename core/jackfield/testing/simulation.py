@@ -10,10 +10,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from jackfield.engine.bisect import run_step
+from jackfield.engine.admission import Admission, Limits
+from jackfield.engine.bisect import reports_of, run_step
 from jackfield.engine.delivery import conclude
 from jackfield.engine.planner import Planner
-from jackfield.errors import Cancelled, Unavailable
+from jackfield.errors import Cancelled, Overloaded, Unavailable
 from jackfield.interfaces import BatchingPolicy, Capacity, Executor, Scheduler
 from jackfield.testing.clock import VirtualClock
 from jackfield.testing.scripted import ScriptedExecutor
@@ -45,6 +46,8 @@ class Simulation:
     `later` play the part of the event loop; nothing happens until `advance` or `drain` lets time pass. Every answer
     goes to the work's own sink, and is kept in `answers`; each step is in `steps`. An executor that raises Unavailable
     takes the replica down: all its work is answered, `alive` is False, and `submit` raises Unavailable.
+
+    With `limits` work is admitted as by a replica: `submit` raises Overloaded or InvalidRequest too, and `shed` counts.
     """
 
     def __init__(
@@ -56,8 +59,10 @@ class Simulation:
         lanes: int = 1,
         duration: Callable[[Step], float] = lambda step: 0.001,
         clock: VirtualClock | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.clock = clock if clock is not None else VirtualClock()
+        self.shed = 0
         self.alive = True
         self.accepted: list[Work] = []
         self.answers: dict[Work, Result] = {}
@@ -74,6 +79,23 @@ class Simulation:
         self._wait: Wait | None = None
         self._arrived = 0
         self._asked = 0
+        self._since: float | None = None
+        self.admission = None if limits is None else Admission("simulated", limits, self, scheduler.line())
+
+    @property
+    def waiting(self) -> int:
+        """How many works wait."""
+        return len(self._inbox) + len(self.planner.queue)
+
+    @property
+    def waiting_rows(self) -> int:
+        """How many rows wait."""
+        return sum(work.rows for work in self._inbox) + self.planner.queue.rows
+
+    @property
+    def executing_since(self) -> float | None:
+        """Since when the device has been at its step; None if it runs none."""
+        return self._since
 
     @property
     def outstanding(self) -> int:
@@ -99,6 +121,13 @@ class Simulation:
         """Accept `work`, which arrives now."""
         if not self.alive:
             raise Unavailable("the simulated replica is down")
+        if self.admission is not None:
+            try:
+                self.admission.check(work)
+            except Overloaded:
+                self.shed += 1
+                raise
+            self.admission.enter(work)
         self.accepted.append(work)
         self._inbox.append(work)
         self._arrived += work.rows or 1
@@ -186,7 +215,7 @@ class Simulation:
 
     def _execute(self, step: Step, record: Simulated) -> None:
         self._executing = True
-        start = record.started = self.clock.now()
+        start = record.started = self._since = self.clock.now()
         timed = self._executor
         timed.begin(record)
         try:
@@ -199,11 +228,14 @@ class Simulation:
         self._at(record.ended, lambda: self._end(step, results))
 
     def _end(self, step: Step, results: Sequence[Result | None]) -> None:
-        self._executing = False
+        self._executing, self._since = False, None
         if not self.alive:
             return
         self.planner.ended(step, self.clock.now())
         self._rouse()
+        reports = reports_of(step)
+        if self.admission is not None and reports:
+            self.admission.learn(reports)
         for work, result in zip(step.work, results, strict=True):
             if result is not None:
                 self._settle(work, result)
@@ -224,6 +256,8 @@ class Simulation:
             return
         if work.final is not None:
             self.answers[work] = answer
+            if self.admission is not None:
+                self.admission.leave(work)
         work.sink(work, answer)
 
     def _rouse(self) -> None:

@@ -10,9 +10,9 @@ import orjson
 import structlog
 
 from jackfield import Server
-from jackfield.errors import Cancelled, JackfieldError, NotFound
+from jackfield.errors import Cancelled, JackfieldError, NotFound, Unavailable
 from jackfield.web import Receive, Scope, Send, Shortcut, read_body, send_bytes
-from jackfield_plugins.open_inference.headers import Headers, echoed, request_id, trace
+from jackfield_plugins.open_inference.headers import Headers, declared_length, echoed, request_id, trace
 from jackfield_plugins.open_inference.health import live, model_ready, ready
 from jackfield_plugins.open_inference.infer import Inference
 from jackfield_plugins.open_inference.metadata import model_metadata, server_metadata
@@ -36,6 +36,7 @@ _GET: Mapping[Route, Callable[[Server, Target], tuple[int, Any]]] = {
     Route.STATS: model_stats,
     Route.ALL_STATS: all_stats,
 }
+_WORTH_READING = 256 * 1024  # bytes of a refused body that cost less than a new connection
 _JSON = (b"content-type", b"application/json")
 
 Answer = tuple[int, bytes, list[tuple[bytes, bytes]]]
@@ -103,6 +104,8 @@ class OpenInferenceApp:
         if isinstance(error, JackfieldError):
             text = str(error).encode("utf-8", "replace").decode()  # a lone surrogate must not make the error fail
             status, extra = status_of(error, self._overload_status), headers_of(error)
+            if isinstance(error, Unavailable) and declared_length(headers) > _WORTH_READING:
+                extra.append((b"connection", b"close"))  # the body may not have been read, and would be in vain
         else:
             identity = identity or uuid.uuid4().hex
             log.error(

@@ -41,6 +41,12 @@ def said(headers: Headers, tenant_header: bytes | None) -> Said:
     return Said(headers, identity, traceparent, tenant, answered, headers.get(b"accept-encoding"))
 
 
+def declared_length(headers: Headers) -> int:
+    """How many bytes the body is said to have; 0 if nothing is said, or nothing that makes sense."""
+    given = headers.get(b"content-length")
+    return int(given) if given is not None and given.isdigit() and len(given) < 20 else 0
+
+
 def header_length(headers: Headers, size: int) -> int:
     """How many of the body's `size` bytes are JSON, or RAW; raises InvalidRequest."""
     given = headers.get(_LENGTH)

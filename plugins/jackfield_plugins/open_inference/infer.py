@@ -12,7 +12,15 @@ from jackfield import Datatype, Request, Response, Server, Signature, Version, W
 from jackfield.errors import InvalidRequest, Unsupported
 from jackfield.web import Receive, Scope, exchange, read_body
 from jackfield_plugins.open_inference.compression import accepted, compressed, decompressed
-from jackfield_plugins.open_inference.headers import RAW, Headers, Said, header_length, said, server_timing
+from jackfield_plugins.open_inference.headers import (
+    RAW,
+    Headers,
+    Said,
+    declared_length,
+    header_length,
+    said,
+    server_timing,
+)
 from jackfield_plugins.open_inference.labels import Labels
 from jackfield_plugins.open_inference.outputs import Form, Wanted, refuse_formless
 from jackfield_plugins.open_inference.raw import decode_raw
@@ -53,10 +61,15 @@ class Inference:
     async def answer(self, scope: Scope, receive: Receive, model: str, version: str) -> Sent:
         """The body and headers of the answer; raises what went wrong."""
         server = self._server
-        server.model(model).version(version)  # an unknown model is said before the body is read
         told = self.said(dict(scope["headers"]))
+        size = declared_length(told.headers)
+        found = server.model(model).version(version)
+        if size <= self._limits.max_body_bytes:  # or it is refused whatever waits
+            found.check_room(size)  # said before the body is read, as an unknown model is
         try:
             body = await read_body(scope, receive, self._limits)
+            if len(body) > LARGE_REQUEST:  # it was long on its way: much may have come in meanwhile
+                server.model(model).version(version).check_room(len(body))
             request, wanted = await self._decoded(body, told.headers, model, version)
         except (InvalidRequest, Unsupported) as error:
             server.model(model).version(version).refused(error)

@@ -34,6 +34,7 @@ class QuickInference:
         inference = self._inference
         try:
             found = self._server.model(model).version(version)
+            found.check_room(len(body))
             try:
                 request, wanted = inference.decoded_now(body, told.headers, model, version)
             except (InvalidRequest, Unsupported) as error:

@@ -12,7 +12,10 @@ from typing import cast
 
 from pydantic import Field
 
-from jackfield import Options, Scheduler, Work
+from jackfield import Line, Options, Scheduler, Work
+from jackfield_plugins.scheduling.lines import Ranked
+
+_GRAIN = 0.02  # seconds within which admission does not tell moments apart
 
 
 class DeadlineOptions(Options):
@@ -37,11 +40,11 @@ class Deadline(Scheduler):
 
     def add(self, work: Work, now: float) -> None:
         """Take `work` in, before all that are due later."""
-        due = now + self._assumed if work.deadline is None else work.deadline
+        due = self._due(work, now)
         self._number += 1
         place = (due, self._number, work)
         self._places[work] = place
-        insort(self._order, place, key=_due)
+        insort(self._order, place, key=_by_due)
 
     def remove(self, work: Work) -> None:
         """Let go of `work`."""
@@ -58,6 +61,13 @@ class Deadline(Scheduler):
     def __len__(self) -> int:
         return len(self._order)
 
+    def line(self) -> Line:
+        """What is due before it, or at nearly the same moment, is ahead."""
+        return Ranked(lambda work: int(self._due(work, work.arrival) / _GRAIN))
 
-def _due(place: tuple[float, int, Work]) -> tuple[float, int]:
+    def _due(self, work: Work, now: float) -> float:
+        return now + self._assumed if work.deadline is None else work.deadline
+
+
+def _by_due(place: tuple[float, int, Work]) -> tuple[float, int]:
     return place[:2]

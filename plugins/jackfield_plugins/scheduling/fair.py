@@ -15,7 +15,8 @@ from typing import Annotated, cast
 
 from pydantic import Field
 
-from jackfield import Options, Scheduler, Work
+from jackfield import Line, Options, Scheduler, Work
+from jackfield_plugins.scheduling.lines import Sharing
 
 _BEFORE_ALL = 1.0  # virtual time is never negative: what starts before that comes first
 
@@ -66,8 +67,7 @@ class Fair(Scheduler):
         name = work.request.tenant
         tenant = self._tenants.get(name)
         if tenant is None:
-            weight = self._own.weights.get(name, self._own.default_weight)
-            tenant = self._tenants[name] = _Tenant(weight, self._now)
+            tenant = self._tenants[name] = _Tenant(self._share(name), self._now)
         elif not tenant.waiting:
             tenant.end = max(tenant.end, self._now)  # idle time is not saved up
         if not tenant.waiting:
@@ -119,6 +119,13 @@ class Fair(Scheduler):
 
     def __len__(self) -> int:
         return self._count
+
+    def line(self) -> Line:
+        """The tenant's own work is ahead, and what the others get meanwhile."""
+        return Sharing(self._share)
+
+    def _share(self, tenant: str) -> float:
+        return self._own.weights.get(tenant, self._own.default_weight)
 
     def _forget_idle(self) -> None:
         idle = [name for name, one in self._tenants.items() if not one.waiting and one.end <= self._now]

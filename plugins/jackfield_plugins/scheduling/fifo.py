@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jackfield import Options, Scheduler, Work
+from jackfield import Line, Options, Scheduler, Work
+from jackfield_plugins.scheduling.lines import InLine
 
 
 class Fifo(Scheduler):
@@ -28,3 +29,7 @@ class Fifo(Scheduler):
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    def line(self) -> Line:
+        """All that came before is ahead."""
+        return InLine()

@@ -13,7 +13,8 @@ from typing import cast
 
 from pydantic import Field, model_validator
 
-from jackfield import Options, Scheduler, Work
+from jackfield import Line, Options, Scheduler, Work
+from jackfield_plugins.scheduling.lines import Ranked
 
 
 class PriorityOptions(Options):
@@ -69,6 +70,10 @@ class Priority(Scheduler):
 
     def __len__(self) -> int:
         return sum(len(queue) for queue in self._levels)
+
+    def line(self) -> Line:
+        """What is of the same level or a higher one is ahead."""
+        return Ranked(self._level)
 
     def _level(self, work: Work) -> int:
         priority = work.request.priority

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jackfield.engine.bisect import public, run_step
-from jackfield.engine.loop import _reports
+from jackfield.engine.bisect import public, reports_of, run_step
 from jackfield.errors import ExecutionFailed, Expired, InvalidRequest, Unavailable
 from jackfield.interfaces import Executor
 from jackfield.testing import Fault, ScriptedExecutor, make_work, signature_of
@@ -188,7 +187,7 @@ def test_a_step_that_nobody_waits_for_does_not_run_nor_count() -> None:
     step = _step(works)
     late, gone = run_step(executor, step, NOWHERE, lambda: 5.0)
     assert isinstance(late, Expired)
-    assert (gone, executor.runs, _reports(step)) == (None, [], [])
+    assert (gone, executor.runs, reports_of(step)) == (None, [], [])
 
 
 def test_each_part_that_ran_is_reported_once() -> None:
@@ -197,7 +196,7 @@ def test_each_part_that_ran_is_reported_once() -> None:
     works[4].final = State.CANCELLED
     step = _step(works)
     run_step(executor, step, NOWHERE, lambda: 0.0)
-    reports = _reports(step)
+    reports = reports_of(step)
     assert [(report.rows, report.failed) for report in reports] == [(1, True), (1, False), (3, False)]
     assert len({id(report) for report in reports}) == len(reports)
 

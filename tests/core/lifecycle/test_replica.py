@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from jackfield.engine.admission import Limits
 from jackfield.errors import (
     Cancelled,
     ExecutionFailed,
@@ -35,9 +37,11 @@ class Bench:
         self.answers: dict[Work, Result] = {}
         self.reports: list[StepReport] = []
         self.deaths: list[str] = []
-        settings = {"max_queue": 100, "max_queue_bytes": 10**6, "step_timeout": 5.0, "lanes": 1} | more
+        limits = Limits(**{"max_rows": 8, "max_queue": 100, "max_queue_bytes": 10**6} | more.pop("limits", {}))
+        settings: Any = {"step_timeout": 5.0, "lanes": 1} | more
         self.replica = LocalReplica(
             "m/1/0",
+            "double",
             executor,
             when_free(),
             InOrder(),
@@ -45,6 +49,7 @@ class Bench:
             self.posting,
             self.reports.append,
             self.deaths.append,
+            limits,
             **settings,
         )
         self.replica.start()
@@ -106,7 +111,7 @@ def test_work_is_answered_and_its_rows_and_bytes_are_given_back(bench: Bench) ->
     assert isinstance(answer, Response)
     assert (answer.outputs["y"] == 5.0).all()
     assert work.state is State.COMPLETED
-    assert (bench.replica.outstanding, bench.replica._bytes, bench.replica.waiting) == (0, 0, 0)
+    assert (bench.replica.outstanding, bench.replica._admission.bytes, bench.replica.waiting) == (0, 0, 0)
     assert [report.rows for report in bench.reports] == [3]
 
 
@@ -204,7 +209,7 @@ def test_what_is_no_answer_is_an_error(benches: list[Bench]) -> None:
 
 def test_a_full_queue_sheds_with_a_time_to_come_back(benches: list[Bench]) -> None:
     executor = ScriptedExecutor()
-    bench = Bench(executor, max_queue=2)
+    bench = Bench(executor, limits={"max_queue": 2})
     benches.append(bench)
     running = _hold(bench, executor)
     waiting = [bench.submit(), bench.submit()]
@@ -216,9 +221,45 @@ def test_a_full_queue_sheds_with_a_time_to_come_back(benches: list[Bench]) -> No
     bench.answered(bench.submit())
 
 
+def test_room_is_known_before_there_is_a_request(benches: list[Bench]) -> None:
+    executor = ScriptedExecutor()
+    bench = Bench(executor, limits={"max_queue": 2, "max_queue_bytes": 100})
+    benches.append(bench)
+    running = _hold(bench, executor)
+    bench.replica.check_room(92)
+    with pytest.raises(Overloaded, match="8 bytes of inputs are held for model 'double', at most 100 may be"):
+        bench.replica.check_room(93)
+    waiting = [bench.submit(), bench.submit()]
+    with pytest.raises(Overloaded, match="2 requests wait for model 'double', at most 2 may"):
+        bench.replica.check_room(0)
+    executor.gate.set()
+    bench.answered(running, *waiting)
+    bench.replica.check_room(10**9)  # one alone always fits
+    bench.replica.stop(0)
+    with pytest.raises(Unavailable, match="replica 'm/1/0' is draining"):
+        bench.replica.check_room(0)
+
+
+def test_cancelled_work_makes_room_at_once_while_a_step_runs(benches: list[Bench]) -> None:
+    executor = ScriptedExecutor()
+    bench = Bench(executor, limits={"max_queue": 2})
+    benches.append(bench)
+    running = _hold(bench, executor)
+    waiting = [bench.submit(), bench.submit()]
+    inputs = [weakref.ref(work.request.inputs["x"]) for work in waiting]
+    for work in waiting:
+        bench.replica.cancel(work)
+    bench.answers.clear()
+    del waiting, work
+    assert (bench.replica.waiting, [one() for one in inputs]) == (0, [None, None])
+    bench.submit()
+    executor.gate.set()
+    bench.answered(running)
+
+
 def test_bytes_that_wait_are_limited(benches: list[Bench]) -> None:
     executor = ScriptedExecutor()
-    bench = Bench(executor, max_queue_bytes=100)
+    bench = Bench(executor, limits={"max_queue_bytes": 100, "max_rows": 20})
     benches.append(bench)
     _hold(bench, executor)
     bench.submit(10)

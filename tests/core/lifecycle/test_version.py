@@ -322,6 +322,33 @@ async def test_what_is_refused_is_counted_by_reason_and_told() -> None:
 
 
 @in_loop
+async def test_room_in_one_replica_is_enough_and_what_is_refused_is_counted() -> None:
+    executors: list[ScriptedExecutor] = []
+    version = _version(plugged(_making(executors)), replicas=2, scheduler={"max_queue": 1})
+    with pytest.raises(Unavailable, match="model 'double' is not ready: it is loading"):
+        version.check_room()
+    await _loaded(version, executors)
+    for executor in executors:
+        executor.gate.clear()
+    works = [version.submit(make_request()) for _ in executors]
+    for executor in executors:
+        await entered(executor)
+    works.append(version.submit(make_request()))
+    version.check_room(10**9)
+    works.append(version.submit(make_request()))
+    with pytest.raises(Overloaded, match="1 requests wait for model 'double', at most 1 may"):
+        version.check_room()
+    for executor in executors:
+        executor.gate.set()
+    await asyncio.gather(*(work.future for work in works))
+    version.check_room()
+    assert version.statistics.refused == {"unavailable": 1, "shed": 1}
+    await version.unload(0)
+    with pytest.raises(Unavailable, match="model 'double' is not ready: it is unloaded"):
+        version.check_room()
+
+
+@in_loop
 async def test_deadlines_come_from_request_and_configuration() -> None:
     version = _version(plugged(), timeout_s=5, max_timeout_s=10)
     await version.load()

@@ -1,0 +1,123 @@
+"""More than can be answered: it is said before anything costs, and the connection goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.company import quiet, refusal, until
+from tests.e2e.launch import Answer, Live, launched
+from tests.e2e.sockets import Raw, content, head, post, rows
+
+HERE = Path(__file__).parent
+SECONDS = 3.0  # that a held request is on the device
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """`slow`, one request at a time, with room for one more and 1000 bytes."""
+    slow = {
+        "source": f"{HERE / 'models.py'}:Slow",
+        "batching": "none",
+        "scheduler": {"policy": "fifo", "max_queue": 1, "max_queue_bytes": 1000},
+        "warm_up": "off",
+        "overlap": False,
+    }
+    config = {
+        "models": {"slow": slow, "double": {"source": f"{HERE / 'models.py'}:Double"}},
+        "endpoints": {"open-inference": {"overload_status": 429}, "metrics": {}},
+    }
+    with launched(config, tmp_path_factory.mktemp("strict")) as live:
+        yield live
+
+
+@pytest.fixture
+def full(strict: Live) -> Iterator[Live]:
+    """A request is on the device of `slow`, and another one waits."""
+    quiet(strict, "slow")
+    before = strict.statistics("slow")["jackfield_requests_accepted_total"]
+
+    def accepted() -> float:
+        return strict.statistics("slow")["jackfield_requests_accepted_total"] - before
+
+    with ThreadPoolExecutor(2) as pool:
+        running = pool.submit(strict.infer, "slow", content(SECONDS))
+        until(lambda: accepted() == 1 and strict.statistics("slow")["jackfield_waiting_requests"] == 0)
+        waiting = pool.submit(strict.infer, "slow", content(0.0))
+        until(lambda: accepted() == 2)
+        yield strict
+        assert not running.done(), "the machine is too slow for this test"
+        assert (running.result().status, waiting.result().status) == (200, 200)
+
+
+def _is_overload(answer: Answer) -> bool:
+    assert int(answer.headers["retry-after"]) >= 1
+    return "1 requests wait for model 'slow', at most 1 may" in refusal(answer, 429)
+
+
+def test_it_is_said_before_the_body_is_decoded_and_counted_once(full: Live) -> None:
+    before = full.statistics("slow")
+    with Raw(full) as raw:
+        for body in (b"{no json", rows(0.0), b""):
+            assert _is_overload(raw.send(post("slow", body)).answer())
+        raw.send(*[post("slow", b"{no json")] * 20)
+        assert all(_is_overload(answer) for answer in raw.answers(20))
+    after = full.statistics("slow")
+    reasons = ("shed", "invalid", "unavailable")
+    refused = [after[key] - before[key] for key in (f"jackfield_requests_refused_total:{one}" for one in reasons)]
+    assert refused == [23.0, 0.0, 0.0]
+
+
+def test_it_is_said_before_the_body_has_come(full: Live) -> None:
+    body = rows(0.0)
+    with Raw(full) as raw:
+        assert _is_overload(raw.send(post("slow", body)[: -len(body)]).answer())
+        raw.send(body, post("double", rows(1.0)))  # what was left of the body is not taken for a request
+        assert raw.answer().json["outputs"][0]["data"][0] == 2.0
+
+
+def test_a_large_body_is_not_waited_for(full: Live) -> None:
+    with Raw(full) as raw:
+        raw.send(head("POST", "/v2/models/slow/infer", ("Content-Length", 10_000_000)))
+        answer = raw.answer()
+        assert _is_overload(answer)
+        assert answer.headers["connection"] == "close"
+        assert raw.is_closed
+
+
+def test_a_body_that_is_too_large_whatever_waits_is_told_so(full: Live) -> None:
+    with Raw(full) as raw:
+        raw.send(head("POST", "/v2/models/slow/infer", ("Content-Length", 10**12)))
+        assert "bytes or more, at most" in refusal(raw.answer(), 413)
+
+
+def test_the_bytes_that_are_declared_are_too_many(strict: Live) -> None:
+    quiet(strict, "slow")
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(strict.infer, "slow", content(SECONDS))
+        until(lambda: strict.statistics("slow")["jackfield_outstanding_requests"] == 1)
+        with Raw(strict) as raw:
+            raw.send(head("POST", "/v2/models/slow/infer", ("Content-Length", 985)))
+            said = refusal(raw.answer(), 429)
+        assert "16 bytes of inputs are held for model 'slow', at most 1000 may be" in said
+        assert running.result().status == 200
+
+
+def test_a_deadline_that_cannot_be_kept_is_shed_and_not_expired(strict: Live) -> None:
+    quiet(strict, "slow")
+    for _ in range(3):
+        assert strict.infer("slow", content(0.3)).status == 200
+    before = quiet(strict, "slow")
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(strict.infer, "slow", content(SECONDS))
+        until(lambda: strict.statistics("slow")["jackfield_outstanding_requests"] == 1)
+        answer = strict.infer("slow", {**content(0.0), "parameters": {"timeout": 50_000}})
+        assert "this one's deadline is in 0.05 s" in refusal(answer, 429)
+        assert int(answer.headers["retry-after"]) >= 1
+        assert running.result().status == 200
+    after = quiet(strict, "slow")
+    expired, accepted = "jackfield_requests_total:expired", "jackfield_requests_accepted_total"
+    assert (after[expired] - before[expired], after[accepted] - before[accepted]) == (0, 1)
