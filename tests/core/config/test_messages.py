@@ -29,7 +29,10 @@ MODEL = "models: {m: {source: a, %s}}"
         ("scheduler: lifo", "m.scheduler: 'lifo' is not a scheduler; did you mean 'fifo'? (known: fifo, priority)"),
         ("router: xyz", "m.router: 'xyz' is not a router; known: least-loaded"),
         ("scheduler: {max_queue: 0}", "m.scheduler.max_queue: got 0, expected at least 1"),
-        ("scheduler: {levels: 3}", "m.scheduler.levels: unknown key; known: policy, max_queue, max_queue_bytes"),
+        (
+            "scheduler: {levels: 3}",
+            "m.scheduler.levels: unknown key; known: policy, max_queue, max_queue_rows, max_queue_bytes, max_wait_s",
+        ),
         ("backend: {threads: 3}", "m.backend.name: is missing: the name of a backend (absent, fake)"),
         ("backend: {name: 3}", "m.backend.name: got 3, expected the name of a backend"),
         (

@@ -78,7 +78,14 @@ def test_keys(registry: Registry) -> None:
     whole = schema(registry)
     data = {"models": {"m": {"scheduler": {"policy": "priority"}, "backend": {"name": "fake"}, "batching": {}}}}
     assert keys_at(whole, data, ()) == ["server", "models", "endpoints", "observers", "log"]
-    assert keys_at(whole, data, ("models", "m", "scheduler")) == ["policy", "max_queue", "max_queue_bytes", "levels"]
+    assert keys_at(whole, data, ("models", "m", "scheduler")) == [
+        "policy",
+        "max_queue",
+        "max_queue_rows",
+        "max_queue_bytes",
+        "max_wait_s",
+        "levels",
+    ]
     assert keys_at(whole, data, ("models", "m", "batching")) == ["policy", "max_batch_size", "max_delay_ms"]
     assert keys_at(whole, data, ("models", "m", "backend", "tuning")) == ["level"]
     assert keys_at(whole, data, ("nothing", "here")) == []
