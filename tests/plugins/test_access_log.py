@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,10 +10,11 @@ from structlog.testing import capture_logs
 
 from jackfield import Settled, State, StepReport, Work
 from jackfield.errors import ExecutionFailed
-from jackfield.testing import make_work
+from jackfield.testing import VirtualClock, make_work
 from jackfield_plugins.access_log import AccessLog, AccessLogOptions
 
-SERVER: Any = None
+CLOCK = VirtualClock()
+SERVER: Any = SimpleNamespace(clock=CLOCK)
 
 
 def _work(state: State, **more: Any) -> Work:
@@ -78,3 +80,28 @@ def test_inputs_parameters_and_tenants_are_never_logged() -> None:
     assert "12345" not in text
     assert "do not tell" not in text
     assert "somebody" not in text
+
+
+def test_a_flood_of_refusals_is_a_line_a_second() -> None:
+    log = AccessLog(AccessLogOptions(), SERVER)
+    with capture_logs() as lines:
+        for moment in range(41):
+            if moment:
+                CLOCK.advance(0.0625)
+            log.refused("m", "shed")
+            log.refused("m", "shed")
+        log.refused("m", "invalid")
+    assert [(line["reason"], line["count"]) for line in lines] == [
+        ("shed", 1),
+        ("shed", 32),
+        ("shed", 32),
+        ("invalid", 1),
+    ]
+
+
+def test_all_logs_each_refusal() -> None:
+    log = AccessLog(AccessLogOptions(requests="all"), SERVER)
+    with capture_logs() as lines:
+        for _ in range(5):
+            log.refused("m", "shed")
+    assert len(lines) == 5
