@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,9 +14,10 @@ import structlog
 from jackfield.clients import Clients
 from jackfield.clock import Clock, MonotonicClock
 from jackfield.config import load
-from jackfield.config.models import Config
+from jackfield.config.changes import changed, difference
+from jackfield.config.models import Config, ModelConfig
 from jackfield.engine.bisect import public
-from jackfield.errors import ConfigError, InvalidRequest, LoadError, NotFound, Unavailable
+from jackfield.errors import ConfigError, InvalidRequest, JackfieldError, LoadError, NotFound, Unavailable
 from jackfield.lifecycle.model import Model
 from jackfield.lifecycle.observers import Observers
 from jackfield.lifecycle.version import Version, first_failure
@@ -28,6 +30,16 @@ log = structlog.get_logger("jackfield.server")
 
 Source = Config | Mapping[str, Any] | str | Path | Sequence[str]
 _HEARTBEAT = 0.1  # seconds between looks at hung workers and at clients that may have gone
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What came of a new configuration. `changed`: models that go on with it. `restart`: paths of what else differs.
+    `failed`: models that could not be changed and go on as before, with the reason."""
+
+    changed: tuple[str, ...]
+    restart: tuple[str, ...]
+    failed: Mapping[str, str]
 
 
 class Server:
@@ -50,6 +62,7 @@ class Server:
             ]
         )
         self.clients = Clients(self.clock)
+        self._changing = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loading: asyncio.Task[None] | None = None
         self._heart: asyncio.Task[None] | None = None
@@ -172,6 +185,40 @@ class Server:
             self.cancel(work)
             raise
 
+    async def reconfigure(self, model: str, changes: Mapping[str, Any], version: str = "") -> None:
+        """Change batching, scheduler, queue limits, router or timeouts of one model while requests wait and run.
+
+        `changes` has the shape of the model's section: `{"batching": {"max_batch_size": 8}, "timeout_s": 2}`. Options
+        that it does not name stay; those of a plugin that is replaced begin with their defaults. All of it takes
+        effect, or none. Accepted requests keep their deadlines, and run alone if they have more rows than the new
+        steps; those that wait are handed to a new scheduler by their arrival. New batch sizes are not warmed up.
+        Raises NotFound, Unavailable, Unsupported, or ConfigError with a line for each problem.
+        """
+        self._check_running()
+        async with self._changing:
+            found = self.model(model).version(version)
+            config = await asyncio.to_thread(changed, model, found.config, changes, self.registry)
+            self._change(found, config)
+
+    async def reload(self, config: Config) -> Reloaded:
+        """Go on with `config` as far as that can be done while running, one model after the other."""
+        self._check_running()
+        async with self._changing:
+            found = difference(self.config, config)
+            done, failed = list[str](), dict[str, str]()
+            for name, new in found.live.items():
+                try:
+                    self._change(self.model(name).version(self.config.models[name].version), new)
+                    done.append(name)
+                except JackfieldError as error:
+                    failed[name] = str(error)
+                await asyncio.sleep(0)  # the requests' turn
+            return Reloaded(tuple(done), found.restart, failed)
+
+    def _change(self, version: Version, config: ModelConfig) -> None:
+        version.reconfigure(config)
+        self.config = self.config.model_copy(update={"models": {**self.config.models, version.model: config}})
+
     def _check_running(self) -> None:
         if self._stopping or self._loop is None:
             raise Unavailable("the server is stopping" if self._stopping else NOT_STARTED)
@@ -228,4 +275,4 @@ def _bytes(array: Array) -> Array:
     return out
 
 
-__all__ = ["NOT_STARTED", "LoadError", "Server", "Source"]
+__all__ = ["NOT_STARTED", "LoadError", "Reloaded", "Server", "Source"]

@@ -16,9 +16,11 @@ from jackfield.plugins.registry import Registry
 log = structlog.get_logger("jackfield.serving")
 
 
-def run(config: Config, registry: Registry, took: Mapping[str, float]) -> None:
-    """Serve `config`, which `took` these seconds to get so far, for the log. Raises a JackfieldError if it cannot be
-    built, or a model cannot be loaded."""
+def run(
+    config: Config, registry: Registry, took: Mapping[str, float], read: Callable[[], Config] | None = None
+) -> None:
+    """Serve `config`, which `took` these seconds to get so far, for the log; at SIGHUP what `read` then gives. Raises a
+    JackfieldError if it cannot be built, or a model cannot be loaded."""
     from jackfield.asgi import create_app
     from jackfield.cli.serving import serve
 
@@ -28,7 +30,7 @@ def run(config: Config, registry: Registry, took: Mapping[str, float]) -> None:
     # SIGTERM and SIGINT are the ways to stop it, and not failures: after draining uvicorn raises them once more.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serve(app))
+        runner.run(serve(app, read))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from jackfield.cli.options import with_overrides
 from jackfield.cli.registry import registry_of
+
+if TYPE_CHECKING:
+    from jackfield.config import Config
 
 
 @click.command(short_help="Serve a configuration, or models with all defaults.")
@@ -38,7 +42,9 @@ def serve(
     file.py:Class or package.module:Class. A model is named after its file or class (minilm.onnx is minilm,
     model.py:MyModel is mymodel); names that are taken get -2, -3 and so on.
 
-    The server runs until it gets SIGINT or SIGTERM, then answers what it has accepted, and ends. The exit status is
+    The server runs until it gets SIGINT or SIGTERM, then answers what it has accepted, and ends. At SIGHUP it reads the
+    configuration file again and takes up what can be changed while it runs: of a model batching, scheduler, router and
+    timeouts. Whatever else differs is logged as needing a restart; a faulty file changes nothing. The exit status is
     2 if the configuration is wrong or a model cannot be loaded.
 
     \b
@@ -59,7 +65,11 @@ def serve(
     # As YAML, where a dollar sign would begin the name of a variable.
     options = [f"{path}={json.dumps(value).replace('$', '$$')}" for path, value in given.items() if value is not None]
     registry = registry_of(ctx)
+
+    def read() -> Config:
+        return load(files[0] if files else list(what), registry, [*overrides, *options])
+
     found = time.perf_counter()
-    config = load(files[0] if files else list(what), registry, [*overrides, *options])
+    config = read()
     took = {"plugins_s": round(found - began, 3), "config_s": round(time.perf_counter() - found, 3)}
-    run(config, registry, took)
+    run(config, registry, took, read if files else None)

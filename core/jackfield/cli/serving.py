@@ -6,12 +6,15 @@ import asyncio
 import gc
 import socket
 import time
+from collections.abc import Callable
 
 import structlog
 import uvicorn
 
 from jackfield.asgi import App
 from jackfield.cli.binding import bound
+from jackfield.cli.reloading import Reloading
+from jackfield.config import Config
 from jackfield.errors import LoadError
 from jackfield.web.heads import Heads
 from jackfield.web.quick import QuickProtocol
@@ -21,8 +24,9 @@ log = structlog.get_logger("jackfield.serving")
 _BETWEEN_LOOKS = 20_000  # objects made and not freed between two looks of the garbage collector at the youngest
 
 
-async def serve(app: App) -> None:
-    """Serve until SIGTERM or SIGINT, then drain. Listens while models load, so that health can be asked.
+async def serve(app: App, read: Callable[[], Config] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, then drain. Listens while models load, so that health can be asked. At SIGHUP it
+    goes on with what `read` then gives.
 
     Raises ConfigError if it cannot listen, LoadError if a model fails to load and the configuration says to exit then.
     """
@@ -45,6 +49,7 @@ async def serve(app: App) -> None:
             ws="none",
         )
     )
+    Reloading(server, read).listen()
     watch = asyncio.create_task(_announce(app, runner, listener, began))
     with listener:
         await runner.serve(sockets=[listener])

@@ -7,10 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
+import structlog
+
 from jackfield.engine.pace import Pace
 from jackfield.errors import InvalidRequest, Overloaded
 from jackfield.interfaces import Line
 from jackfield.work import State, StepReport, Work
+
+log = structlog.get_logger("jackfield.engine")
 
 _SHORTEST, _LONGEST = 1.0, 60.0  # bounds of Retry-After, in seconds
 
@@ -97,14 +101,14 @@ class Admission:
         self.rows += work.rows
         self.bytes += work.bytes
         if self._line is not None:
-            self._line.enter(work)
+            self._tell(work, entered=True)
 
     def leave(self, work: Work) -> None:
         """`work` was answered."""
         self.rows -= work.rows
         self.bytes -= work.bytes
         if self._line is not None:
-            self._line.leave(work)
+            self._tell(work, entered=False)
         if work.deadline is not None:
             self.pace.kept(work.deadline - work.arrival, work.final is not State.EXPIRED)
 
@@ -113,11 +117,10 @@ class Admission:
         self.pace.learn(reports)
 
     def reline(self, line: Line | None, works: Iterable[Work]) -> None:
-        """From now on `line` tells the order of `works`, which are all that has entered and not left."""
+        """From now on the new `line` tells the order of `works`, which are all that has entered and not left."""
         self._line = line
-        if line is not None:
-            for work in works:
-                line.enter(work)
+        for work in works:
+            self._tell(work, entered=True)
 
     def _check_wait(self, work: Work) -> None:
         """Where nothing is ahead nobody is shed: it is no overload, and only steps tell when the pace has changed."""
@@ -130,9 +133,7 @@ class Admission:
         start = pace.start(self.rows, running, elapsed)
         if pace.end(start) <= left and start <= most:
             return
-        ahead: float = running
-        if self._line is not None:
-            ahead = max(self._line.ahead(work), ahead)
+        ahead = max(self._ahead(work), running)
         start = pace.start(ahead, running, elapsed)
         end = pace.end(start)
         if end > left:
@@ -147,6 +148,30 @@ class Admission:
                 "are allowed",
                 _whole(start - most),
             )
+
+    def _tell(self, work: Work, *, entered: bool) -> None:
+        line = self._line
+        if line is None:
+            return
+        try:
+            if entered:
+                line.enter(work)
+            else:
+                line.leave(work)
+        except Exception:
+            self._drop_line()
+
+    def _ahead(self, work: Work) -> float:
+        try:
+            return 0.0 if self._line is None else self._line.ahead(work)
+        except Exception:
+            self._drop_line()
+            return 0.0
+
+    def _drop_line(self) -> None:
+        """It is foreign code, and no reason to lose a request."""
+        log.exception("a scheduler's line raised and is not asked again", model=self._model)
+        self._line = None
 
     def _shed(self, reason: str) -> NoReturn:
         pace, rows = self.pace, self._waiting.waiting_rows

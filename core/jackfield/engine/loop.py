@@ -71,6 +71,7 @@ class EngineLoop:
         self._planner = Planner(name, policy, scheduler, self._capacity, self._refuse)
         self._inbox: deque[Work] = deque()
         self._withdrawn: deque[Work] = deque()
+        self._changes: deque[tuple[BatchingPolicy | None, Scheduler | None]] = deque()
         self._ended: deque[tuple[Step, float]] = deque()
         self._submitted_rows = 0  # written by the event loop; work of no rows counts as one, so that it is noticed
         self._admitted_rows = 0  # written by whoever plans
@@ -117,6 +118,12 @@ class EngineLoop:
         if not work.running:
             self._withdrawn.append(work)
             self._take_turn()
+
+    def reconfigure(self, policy: BatchingPolicy | None, scheduler: Scheduler | None) -> None:
+        """Plan with these from the next step on at the latest; None: as before. They belong to the loop then."""
+        self._changes.append((policy, scheduler))
+        self._take_turn()
+        self._wake.set()  # a new policy may not want to wait for what the old one waited for
 
     def stop(self, timeout: float) -> bool:
         """End the threads and close the executor; whether they ended within `timeout` seconds. Blocks.
@@ -188,7 +195,8 @@ class EngineLoop:
     def _sleep(self, wait: Wait) -> None:
         self._wake_at = self._admitted_rows + max(wait.rows - self._planner.queue.rows, 0)
         self._wake.arm()
-        if self._ended or self._withdrawn or self._stopping or (self._inbox and self._submitted_rows >= self._wake_at):
+        put_down = self._ended or self._withdrawn or self._changes
+        if put_down or self._stopping or (self._inbox and self._submitted_rows >= self._wake_at):
             self._wake.disarm()
             return
         self._wake.sleep(None if wait.until is None else wait.until - self._now())
@@ -208,6 +216,8 @@ class EngineLoop:
             planner.admit(work, now)
         while self._withdrawn:
             planner.withdraw(self._withdrawn.popleft())
+        while self._changes:
+            planner.reconfigure(*self._changes.popleft())
 
     def _run(self, step: Step) -> None:
         try:

@@ -44,6 +44,7 @@ class Planner:
         self._capacity = capacity
         self._refused = refused
         self._steps = 0
+        self._earlier: set[Work] = set()  # runs in steps of an earlier policy
         self._foresees = scheduler.foresees
 
     @property
@@ -58,12 +59,25 @@ class Planner:
         try:
             self.queue.add(work, now)
         except Exception as error:
-            log.error("scheduler raised", replica=self.name, error=f"{type(error).__name__}: {error}")
-            self._refused(work, ExecutionFailed(f"the batching policy or scheduler of replica '{self.name}' failed"))
+            self._not_taken(work, error)
 
     def withdraw(self, work: Work) -> None:
         """Forget `work` that was cancelled, if it still waits."""
         self.queue.remove(work)
+
+    def reconfigure(self, policy: BatchingPolicy | None, scheduler: Scheduler | None) -> None:
+        """Plan with `policy` and in the order of `scheduler` from now on; each is new and unused, None: as before.
+
+        All work that waits goes on waiting, unless the scheduler does not take it in; what runs is not touched."""
+        if policy is not None:
+            self._policy = policy
+            self._earlier.update(self.running)
+        if scheduler is not None:
+            self._foresees = scheduler.foresees
+            if not scheduler.foresees:
+                self.queue.notice = 0.0
+            for work, error in self.queue.reorder(scheduler):
+                self._not_taken(work, error)
 
     def next(self, now: float) -> Step | Wait:
         """The next step, already taken out of the queue; or when to ask again."""
@@ -92,6 +106,9 @@ class Planner:
             self._notice(step)
         gone = set(step.work)
         self.running = [work for work in self.running if work not in gone]
+        if self._earlier and step.work[0] in self._earlier:
+            self._earlier -= gone
+            return
         try:
             self._policy.observe(step, now)
         except Exception:
@@ -149,6 +166,11 @@ class Planner:
         if not until < latest:  # also where it is not a number
             until = latest
         return Wait(None if until == math.inf else until, max(wait.rows, 1))
+
+    def _not_taken(self, work: Work, error: Exception) -> None:
+        log.error("scheduler raised", replica=self.name, error=f"{type(error).__name__}: {error}")
+        if work.final is None:
+            self._refused(work, ExecutionFailed(f"the batching policy or scheduler of replica '{self.name}' failed"))
 
     def _fail_oldest(self, error: Exception) -> None:
         log.error("planning failed", replica=self.name, error=f"{type(error).__name__}: {error}")

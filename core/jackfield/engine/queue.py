@@ -59,13 +59,7 @@ class Queue:
         """Let go of `work`, if it is in here, whatever the scheduler says to it."""
         if work not in self._members:
             return
-        self._members.remove(work)
-        self.rows -= work.rows
-        left = self._rows_by_key.get(work.key, 0) - work.rows  # works of no rows may have seen their key go
-        if left > 0:
-            self._rows_by_key[work.key] = left
-        else:
-            self._rows_by_key.pop(work.key, None)
+        self._forget(work)
         try:
             self._scheduler.remove(work)
         except Exception:
@@ -85,6 +79,28 @@ class Queue:
                     expired.append(work)
         return expired
 
+    def reorder(self, scheduler: Scheduler) -> list[tuple[Work, Exception]]:
+        """Let `scheduler`, which is empty, keep the order from now on. Returns the work that it did not take in, with
+        what it raised; that is no longer in here.
+
+        It gets all work in the order of arrival, each with the time at which it came, as if it had always been there.
+        """
+        try:
+            order = dict.fromkeys(work for work in self._scheduler.offer(self._now) if work in self._members)
+        except Exception:  # it goes anyway
+            log.exception("scheduler raised in offer")
+            order = {}
+        everything = [*order, *(work for work in self._members if work not in order)]
+        self._scheduler = scheduler
+        refused: list[tuple[Work, Exception]] = []
+        for work in sorted(everything, key=_arrival):
+            try:
+                scheduler.add(work, work.arrival)
+            except Exception as error:
+                self._forget(work)
+                refused.append((work, error))
+        return refused
+
     @property
     def next_deadline(self) -> float | None:
         """When the next work in here expires; None if none does."""
@@ -94,7 +110,20 @@ class Queue:
         """Some work in here, without asking the scheduler."""
         return next(iter(self._members))
 
+    def _forget(self, work: Work) -> None:
+        self._members.remove(work)
+        self.rows -= work.rows
+        left = self._rows_by_key.get(work.key, 0) - work.rows  # works of no rows may have seen their key go
+        if left > 0:
+            self._rows_by_key[work.key] = left
+        else:
+            self._rows_by_key.pop(work.key, None)
+
     def _forget_deadlines(self) -> None:
         """Those of work that has left: behind an early deadline that waits they would pile up."""
         self._deadlines = [entry for entry in self._deadlines if entry[2] in self._members]
         heapq.heapify(self._deadlines)
+
+
+def _arrival(work: Work) -> float:
+    return work.arrival

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jackfield.interfaces.plug import Plug
 from jackfield.interfaces.router import Candidate
@@ -42,6 +42,17 @@ class Replica(Candidate, Protocol):
     def stop(self, timeout: float) -> None:
         """Answer what is accepted within `timeout` seconds, fail the rest as unavailable, end the worker, free the
         device. Blocks: called off the event loop. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class Reconfigurable(Protocol):
+    """A replica whose batching, scheduler, limits and timeouts can be changed while requests wait and run."""
+
+    def reconfigure(self, config: Any) -> Callable[[], None]:
+        """Make ready what leads to `config`, the model's whole section as checked, and return what puts it into effect:
+        called on the event loop, it returns at once and cannot fail. No request is lost or doubled by it, and the step
+        on the device goes on. Raises ConfigError or Unsupported, and then nothing has changed."""
         ...
 
 

@@ -41,7 +41,7 @@ class Opener:
     def __init__(self, name: str, config: ModelConfig, registry: Registry) -> None:
         self.name = name
         self.config = config
-        self._registry = registry
+        self.registry = registry
         self._artifact: Artifact | None = None
         self._lock = threading.Lock()
         self.platform = ""
@@ -78,14 +78,14 @@ class Opener:
     def _loader(self) -> Loader:
         section = self.config.loader
         if section is not None:
-            cls: type[Loader] = self._registry.get("loader", section.name)
+            cls: type[Loader] = self.registry.get("loader", section.name)
             return cls(section.options)
         source = self.config.source
-        found = [e for e in self._registry.socket("loader").values() if _detects(e.cls, source)]
+        found = [e for e in self.registry.socket("loader").values() if _detects(e.cls, source)]
         usable = [e for e in found if e.unavailable is None]
         if len(usable) == 1:
-            return self._registry.get("loader", usable[0].name)(usable[0].cls.options())  # type: ignore[no-any-return]
-        known = ", ".join(f"'{name}'" for name in self._registry.socket("loader"))
+            return self.registry.get("loader", usable[0].name)(usable[0].cls.options())  # type: ignore[no-any-return]
+        known = ", ".join(f"'{name}'" for name in self.registry.socket("loader"))
         if len(usable) > 1:
             names = " and ".join(f"'{e.name}'" for e in usable)
             raise LoadError(f"source '{source}': loaders {names} both take it; name one with `loader:`")
@@ -96,7 +96,7 @@ class Opener:
     def _backend(self, artifact: Artifact) -> tuple[str, Backend]:
         section = self.config.backend
         if section is not None:
-            cls: type[Backend] = self._registry.get("backend", section.name)
+            cls: type[Backend] = self.registry.get("backend", section.name)
             if artifact.kind not in cls.accepts:
                 takes = ", ".join(sorted(cls.accepts)) or "nothing"
                 raise LoadError(
@@ -105,12 +105,12 @@ class Opener:
             return section.name, cls(section.options)
         fitting = [
             e
-            for e in self._registry.socket("backend").values()
+            for e in self.registry.socket("backend").values()
             if issubclass(e.cls, Backend) and artifact.kind in e.cls.accepts
         ]
         for entry in fitting:
             if entry.unavailable is None:
-                return entry.name, self._registry.get("backend", entry.name)(entry.cls.options())
+                return entry.name, self.registry.get("backend", entry.name)(entry.cls.options())
         reasons = "; ".join(f"'{e.name}': {e.unavailable}" for e in fitting)
         raise LoadError(f"no backend can run a model of kind '{artifact.kind}'" + (f" ({reasons})" if reasons else ""))
 
@@ -125,8 +125,8 @@ class Opener:
 
     def _ready(self, executor: Executor, artifact: Artifact, progress: Progress) -> Opened:
         config = self.config
-        policy: BatchingPolicy = self._registry.get("batching", config.batching.name)(config.batching.options)
-        scheduler: Scheduler = self._registry.get("scheduler", config.scheduler.name)(config.scheduler.options)
+        policy: BatchingPolicy = self.registry.get("batching", config.batching.name)(config.batching.options)
+        scheduler: Scheduler = self.registry.get("scheduler", config.scheduler.name)(config.scheduler.options)
         took = 0.0
         if isinstance(executor, TensorExecutor):
             declared = config.warm_up if isinstance(config.warm_up, WarmUp) else None

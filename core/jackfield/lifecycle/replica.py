@@ -10,11 +10,13 @@ from typing import NoReturn
 import structlog
 
 from jackfield.clock import Clock
+from jackfield.config.models import ModelConfig
 from jackfield.engine.admission import Admission, Limits
 from jackfield.engine.delivery import conclude
 from jackfield.engine.loop import EngineLoop
-from jackfield.errors import Cancelled, Unavailable
+from jackfield.errors import Cancelled, Unavailable, Unsupported
 from jackfield.interfaces import BatchingPolicy, Executor, Scheduler
+from jackfield.lifecycle.changing import Change, Changing
 from jackfield.work import Result, StepReport, Work
 
 log = structlog.get_logger("jackfield.replica")
@@ -39,6 +41,7 @@ class LocalReplica:
         limits: Limits,
         step_timeout: float | None,
         lanes: int,
+        changing: Changing | None = None,
     ) -> None:
         self.name = name
         self.signature = executor.signature
@@ -51,6 +54,7 @@ class LocalReplica:
         self._stepped = stepped
         self._on_death = died
         self._step_timeout = step_timeout
+        self._changing = changing
         self._works: set[Work] = set()
         self._draining = False
         self._idle = threading.Event()
@@ -104,12 +108,30 @@ class LocalReplica:
             self._settle(work, Cancelled("the request was cancelled"))
             self._loop.withdraw(work)
 
+    def reconfigure(self, config: ModelConfig) -> Callable[[], None]:
+        """Make ready what leads to `config`; the call that is returned puts it into effect."""
+        if self._changing is None:
+            raise Unsupported(f"replica '{self.name}' cannot be changed while it runs")
+        return partial(self._change, self._changing, self._changing.to(config))
+
     def stop(self, timeout: float) -> None:
         """Drain for at most `timeout` seconds, fail the rest, end the threads. Blocks; idempotent."""
         self._draining = True
         if not self._idle.wait(timeout):
             self._post(partial(self._fail_all, "it was stopped before this request's turn"))
         self._loop.stop(timeout=min(max(timeout, 1.0), 5.0))
+
+    def _change(self, changing: Changing, change: Change) -> None:
+        changing.done(change)
+        self.max_rows = change.limits.max_rows
+        self._step_timeout = change.config.step_timeout_s
+        self._admission.limits = change.limits
+        if change.scheduler is not None:
+            self._admission.reline(change.line, self._works)
+        if change.policy is not None:
+            self.policy_state = change.policy.state
+        if change.policy is not None or change.scheduler is not None:
+            self._loop.reconfigure(change.policy, change.scheduler)
 
     def _refuse(self) -> NoReturn:
         if self.failure is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from jackfield.clock import Clock
 from jackfield.config.models import ModelConfig
+from jackfield.lifecycle.changing import Changing
 from jackfield.lifecycle.limits import limits
 from jackfield.lifecycle.opening import Opener
 from jackfield.lifecycle.replica import LocalReplica
@@ -47,6 +48,7 @@ class LocalSpec:
             limits=limits(self.config, opened.policy, opened.executor.capabilities),
             step_timeout=self.config.step_timeout_s,
             lanes=opened.lanes,
+            changing=Changing(self.config, opened.policy, opened.executor.capabilities, self.opener.registry),
         )
         replica.start()
         return replica

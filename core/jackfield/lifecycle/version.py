@@ -13,9 +13,10 @@ import structlog
 from jackfield.clock import Clock
 from jackfield.config.models import ModelConfig
 from jackfield.engine.bisect import public
-from jackfield.errors import Cancelled, InvalidRequest, JackfieldError, LoadError, Overloaded, Unavailable
-from jackfield.interfaces import Placement, Replica, Router
+from jackfield.errors import Cancelled, InvalidRequest, JackfieldError, LoadError, Overloaded, Unavailable, Unsupported
+from jackfield.interfaces import Placement, Reconfigurable, Replica, Router
 from jackfield.lifecycle.background import in_background
+from jackfield.lifecycle.changing import made
 from jackfield.lifecycle.observers import Observers
 from jackfield.lifecycle.opening import Opener
 from jackfield.lifecycle.spec import LocalSpec
@@ -171,6 +172,22 @@ class Version:
         self.statistics.refuse(reason)
         self._observers.refused(self.model, reason)
 
+    def reconfigure(self, config: ModelConfig) -> None:
+        """Go on with `config`, which differs in what can be changed while it runs: in all replicas or in none.
+
+        What was accepted stays accepted, with its deadline; a request that has more rows than the new policy's steps
+        runs alone. Raises ConfigError, Unavailable or Unsupported, and then nothing has changed."""
+        if self.state is not VersionState.READY:
+            raise Unavailable(self.unready)
+        effects = [self._change_of(replica, config) for replica in self.replicas if replica.alive]
+        same = config.router == self.config.router
+        router: Router = self._router if same else made("router", config, self._registry)
+        for effect in effects:
+            effect()
+        self._router = router
+        self.config = config
+        log.info("model is reconfigured", model=self.model, version=self.name)
+
     def cancel(self, work: Work) -> None:
         """Withdraw `work`."""
         work.replica.cancel(work)
@@ -205,6 +222,11 @@ class Version:
         self.statistics.accepted += 1
         self._observers.accepted(self.model, self.name, work)
         return work
+
+    def _change_of(self, replica: Replica, config: ModelConfig) -> Callable[[], None]:
+        if not isinstance(replica, Reconfigurable):
+            raise Unsupported(f"placement '{config.placement.name}' cannot change model '{self.model}' while it runs")
+        return replica.reconfigure(config)
 
     def _choose(self, request: Request, rows: int) -> Replica:
         replicas = self.replicas

@@ -142,6 +142,15 @@ class Simulation:
             self._withdrawn.append(work)
             self._rouse()
 
+    def reconfigure(self, policy: BatchingPolicy | None = None, scheduler: Scheduler | None = None) -> None:
+        """Go on with these from now on; None: as before."""
+        self._take_in(self.clock.now())
+        self.planner.reconfigure(policy, scheduler)
+        if self.admission is not None and scheduler is not None:
+            left = [work for work in self.accepted if work.final is None]
+            self.admission.reline(scheduler.line(), left)
+        self._rouse()
+
     def later(self, delay: float, call: Callable[[], object]) -> None:
         """Call `call` after `delay` virtual seconds."""
         self._at(self.clock.now() + delay, call)
@@ -195,14 +204,17 @@ class Simulation:
             return False
         return wait.until is None or wait.until > self.clock.now()
 
-    def _plan(self) -> None:
-        now = self.clock.now()
+    def _take_in(self, now: float) -> None:
         while self._inbox:
             work = self._inbox.popleft()
             self._asked += work.rows or 1
             self.planner.admit(work, now)
         while self._withdrawn:
             self.planner.withdraw(self._withdrawn.popleft())
+
+    def _plan(self) -> None:
+        now = self.clock.now()
+        self._take_in(now)
         plan = self.planner.next(now)
         if isinstance(plan, Step):
             self._wait = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from hypothesis import strategies as st
@@ -46,6 +46,9 @@ class Watching(ScriptedExecutor):
 class EngineMachine(RuleBasedStateMachine):
     """Arrivals, cancellations, time and faults, in any order. Subclasses say which policy and scheduler."""
 
+    changes: ClassVar[bool] = False
+    """Whether policy and scheduler are changed meanwhile, for any others."""
+
     def policy(self, most: int, delay_ms: float, preferred: tuple[int, ...]) -> BatchingPolicy:
         """The batching policy."""
         return Dynamic(DynamicOptions(max_batch_size=most, max_delay_ms=delay_ms, preferred_batch_sizes=preferred))
@@ -77,8 +80,7 @@ class EngineMachine(RuleBasedStateMachine):
         fault: Fault,
     ) -> None:
         """A replica, which is begun anew when it has died."""
-        self.delay = delay_ms / 1000
-        self.most = min(most, fits or most)
+        self.own_most, self.own_delay = min(most, fits or most), delay_ms / 1000
         self.answers: Counter[Work] = Counter()
         self.wrong: list[tuple[Work, Result]] = []
         self.cancelled: set[Work] = set()
@@ -87,6 +89,7 @@ class EngineMachine(RuleBasedStateMachine):
 
         def begin() -> None:
             clock = VirtualClock()
+            self.most, self.delay = self.own_most, self.own_delay
             self.executor = Watching(clock, capabilities=Capabilities(max_rows=fits), poison={POISON: fault})
             self.simulation = Simulation(
                 self.policy(most, delay_ms, tuple(preferred)),
@@ -162,6 +165,29 @@ class EngineMachine(RuleBasedStateMachine):
         """Each run fails, or no longer."""
         self._excuse()
         self.executor.always = Fault.RAISE if on else None
+
+    @precondition(lambda self: self.changes and self.simulation.alive)
+    @rule(
+        policy=st.sampled_from([None, "none", "dynamic", "adaptive"]),
+        scheduler=st.sampled_from([None, "fifo", "priority", "deadline", "fair"]),
+        most=st.integers(1, 8),
+        delay_ms=st.sampled_from([0.0, 1.0, 3.0]),
+        preferred=st.lists(st.integers(1, 8), max_size=2),
+    )
+    def reconfigure(
+        self, policy: str | None, scheduler: str | None, most: int, delay_ms: float, preferred: list[int]
+    ) -> None:
+        """The operator changes what runs; steps may become smaller than work that waits."""
+        waiting = [work for work in self.simulation.accepted if work.final is None and not work.running]
+        if policy is not None:
+            self.most = min(most, self.executor.capabilities.max_rows or most)
+            self.delay = delay_ms / 1000
+        self.simulation.reconfigure(
+            None if policy is None else POLICIES[policy](most, delay_ms, tuple(preferred)),
+            None if scheduler is None else SCHEDULERS[scheduler](),
+        )
+        assert [work for work in waiting if work.final is None] == waiting, "a change has ended work"
+        assert set(self.simulation.planner.queue) == set(waiting), "a change has lost work, or brought some back"
 
     @precondition(lambda self: self.serial % 5 == 4)
     @rule()
@@ -257,6 +283,8 @@ def machine_of(policy: str, scheduler: str) -> type[EngineMachine]:
     """The machine with the default policy and scheduler of these names."""
 
     class Machine(EngineMachine):
+        changes = True
+
         def policy(self, most: int, delay_ms: float, preferred: tuple[int, ...]) -> BatchingPolicy:
             return POLICIES[policy](most, delay_ms, preferred)
 

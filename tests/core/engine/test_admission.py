@@ -192,6 +192,30 @@ def test_what_left_is_no_longer_there() -> None:
     admission.enter(other)
     admission.leave(work)
     assert (admission.rows, admission.bytes, line.ahead(work)) == (2, other.bytes, 2)
-    anew = InLine()
-    admission.reline(anew, [other])
-    assert anew.ahead(work) == 2
+
+
+def test_a_new_line_knows_what_is_there() -> None:
+    admission = _admission()
+    works = [make_work(3), make_work(2)]
+    for work in works:
+        admission.enter(work)
+    line = InLine()
+    admission.reline(line, works)
+    assert line.ahead(make_work()) == 5
+    for work in works:
+        admission.leave(work)
+    assert line.ahead(make_work()) == 0
+
+
+@pytest.mark.parametrize("fault", ["enter", "leave", "ahead"])
+def test_a_line_that_raises_is_not_asked_again_and_costs_nobody_a_request(fault: str) -> None:
+    class Faulty(InLine):
+        def _raise(self, work: Work) -> Any:
+            raise LookupError
+
+    setattr(Faulty, fault, Faulty._raise)
+    queue = Queue()
+    admission = _filled(_taught(_admission(queue, Faulty())), queue, make_work(90))
+    admission.check(make_work(timeout=2.0) if fault == "ahead" else make_work())
+    admission.leave(make_work(90))
+    assert (admission.rows, admission._line) == (0, None)

@@ -12,7 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from jackfield.engine import bisect
 from jackfield.engine.queue import Queue
-from jackfield.interfaces import BatchingPolicy, Capacity, Waiting
+from jackfield.interfaces import BatchingPolicy, Capacity, Scheduler, Waiting
 from jackfield.testing import Stuck, simulation
 from jackfield.work import Response, Result, Step, Wait, Work
 from jackfield_plugins.batching.dynamic import Dynamic, DynamicOptions
@@ -68,6 +68,23 @@ def test_a_queue_that_forgets_removal_is_found() -> None:
             self.simulation.planner.queue = Forgetful(self.scheduler())
 
     assert _found(Machine) in {"work was planned twice", STUCK}
+
+
+def test_a_change_that_loses_work_is_found() -> None:
+    class Losing(Queue):
+        def reorder(self, scheduler: Scheduler) -> list[tuple[Work, Exception]]:
+            refused = super().reorder(scheduler)
+            if len(self) > 2:
+                self.remove(self.any())
+            return refused
+
+    class Machine(EngineMachine):
+        changes = True
+
+        def tamper(self) -> None:
+            self.simulation.planner.queue = Losing(self.scheduler())
+
+    assert _found(Machine) in {"a change has lost work, or brought some back", STUCK}
 
 
 def test_a_planner_that_loses_what_it_took_out_is_found() -> None:

@@ -400,3 +400,40 @@ def test_many_clients_with_faults_and_cancellations_lose_nothing(harness: Make, 
     for work in wanted:
         poisoned = float(work.request.inputs["x"][0, 0]) in executor.poison
         assert isinstance(answers[work], ExecutionFailed) if poisoned else _right(work, answers[work])
+
+
+def test_a_change_takes_effect_while_a_lane_is_asleep(harness: Make) -> None:
+    executor = ScriptedExecutor()
+    bench = harness(executor, Planned(lambda waiting, running, capacity, now: Wait(now + 3600, 10**6)))
+    bench.submit(*(works := [make_work(value=float(n)) for n in range(3)]))
+    bench.loop.reconfigure(when_free(), None)
+    answers = bench.answers(3)
+    assert set(answers) == set(works)
+    assert all(isinstance(answer, Response) for answer in answers.values())
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_a_change_does_not_wait_for_the_step_on_the_device_nor_disturb_it(harness: Make, lanes: int) -> None:
+    executor = ScriptedExecutor()
+    executor.gate.clear()
+    bench = harness(executor, when_free(), lanes)
+    bench.submit(first := make_work(value=1.0))
+    assert executor.entered.acquire(timeout=PATIENCE)
+    works = [make_work(value=float(n)) for n in range(5)]
+    bench.submit(*works)
+    scheduler = InOrder()
+    bench.loop.reconfigure(None, scheduler)
+    until(lambda: set(scheduler.waiting) == set(works))
+    executor.gate.set()
+    answers = bench.answers(6)
+    assert set(answers) == {first, *works}
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for what must come to hold."""
+    patience = threading.Event()
+    for _ in range(int(PATIENCE / 0.01)):
+        if holds():
+            return
+        patience.wait(0.01)
+    raise AssertionError("waited in vain")

@@ -249,3 +249,63 @@ def test_a_faulty_scheduler_loses_no_work(scheduler: Scheduler, lanes: int) -> N
         assert isinstance(answer, Response | JackfieldError)
         if isinstance(answer, Response):
             assert (answer.outputs["y"] == work.request.inputs["x"] * 2 + 1).all()
+
+
+def test_a_change_leaves_alone_what_runs_and_what_is_larger_runs_alone() -> None:
+    planner, refused = _planner(everything())
+    large = [make_work(3), make_work(3)]
+    planner.admit(large[0], 0.0)
+    before = planner.next(0.0)
+    assert isinstance(before, Step)
+    planner.admit(large[1], 0.0)
+    observed: list[Step] = []
+
+    class Small(Planned):
+        def observe(self, step: Step, now: float) -> None:
+            observed.append(step)
+
+    small = Small(lambda waiting, running, capacity, now: [next(iter(waiting))], max_rows=1)
+    planner.reconfigure(small, None)
+    assert planner.running == [large[0]]
+    planner.ended(before, 1.0)
+    after = planner.next(1.0)
+    assert isinstance(after, Step)
+    assert (after.work, after.rows) == ([large[1]], 3)
+    planner.ended(after, 2.0)
+    assert observed == [after], "a policy is told of steps that it has not planned"
+    assert (refused, planner.running, planner.busy) == ([], [], False)
+
+
+def test_a_scheduler_that_does_not_take_over_work_costs_that_work_alone() -> None:
+    class Choosy(InOrder):
+        def add(self, work: Work, now: float) -> None:
+            if work.rows == 2:
+                raise LookupError
+            super().add(work, now)
+
+    planner, refused = _planner(everything())
+    works = [make_work(rows) for rows in (1, 2, 3)]
+    for work in works:
+        planner.admit(work, 0.0)
+    planner.reconfigure(None, Choosy())
+    ((work, error),) = refused
+    assert (work, type(error)) == (works[1], ExecutionFailed)
+    assert list(planner.queue) == [works[0], works[2]]
+
+
+def test_only_a_scheduler_that_foresees_gives_work_up_ahead_of_its_deadline() -> None:
+    class Foreseeing(InOrder):
+        foresees = True
+
+    planner, refused = _planner(everything())
+    planner.reconfigure(None, Foreseeing())
+    planner.admit(make_work(), 0.0)
+    step = planner.next(0.0)
+    assert isinstance(step, Step)
+    step.work[0].report.execute = 1.0  # type: ignore[union-attr]  # it has just been planned
+    planner.ended(step, 1.0)
+    assert planner.queue.notice == 1.0
+    planner.reconfigure(None, InOrder())
+    planner.admit(make_work(now=1.0, timeout=0.5), 1.0)
+    assert isinstance(planner.next(1.0), Step)
+    assert refused == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -106,3 +108,57 @@ def test_what_the_scheduler_refuses_is_not_in_the_queue() -> None:
     with pytest.raises(ValueError, match="no"):
         queue.add(work, 0.0)
     assert (len(queue), queue.rows, queue.next_deadline, work in queue) == (0, 0, None, False)
+
+
+def test_a_new_scheduler_gets_all_that_waits_by_its_arrival() -> None:
+    given: list[tuple[Work, float]] = []
+
+    class Noting(InOrder):
+        def add(self, work: Work, now: float) -> None:
+            given.append((work, now))
+            super().add(work, now)
+
+    class Backwards(InOrder):
+        def offer(self, now: float) -> Iterator[Work]:
+            return reversed(list(super().offer(now)))
+
+    queue = Queue(Backwards())
+    works = [make_work(n + 1, now=float(n), timeout=10.0) for n in range(4)]
+    for work in works:
+        queue.add(work, work.arrival)
+    queue.remove(works[1])
+    assert list(queue) == [works[3], works[2], works[0]]
+    assert queue.reorder(Noting()) == []
+    left = [works[0], works[2], works[3]]
+    assert given == [(work, work.arrival) for work in left]
+    assert (list(queue), len(queue), queue.rows, queue.next_deadline) == (left, 3, 8, 10.0)
+    assert queue.advance(12.0) == left[:2]
+
+
+def test_a_scheduler_that_offers_nothing_any_more_loses_nothing_when_it_goes() -> None:
+    class Gone(InOrder):
+        def offer(self, now: float) -> Iterator[Work]:
+            raise LookupError
+
+    queue = Queue(Gone())
+    works = [make_work(now=float(n)) for n in range(3)]
+    for work in works:
+        queue.add(work, 0.0)
+    queue.reorder(InOrder())
+    assert list(queue) == works
+
+
+def test_work_that_the_new_scheduler_does_not_take_in_is_told() -> None:
+    class Choosy(InOrder):
+        def add(self, work: Work, now: float) -> None:
+            if work.rows == 2:
+                raise LookupError
+            super().add(work, now)
+
+    queue = Queue(InOrder())
+    works = [make_work(rows) for rows in (1, 2, 3)]
+    for work in works:
+        queue.add(work, 0.0)
+    ((refused, error),) = queue.reorder(Choosy())
+    assert (refused, type(error)) == (works[1], LookupError)
+    assert (list(queue), queue.rows) == ([works[0], works[2]], 4)

@@ -1,0 +1,72 @@
+"""From a changed section of the configuration to what a running replica goes on with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from jackfield.config.models import ModelConfig, Section
+from jackfield.engine.admission import Limits
+from jackfield.errors import ConfigError, JackfieldError
+from jackfield.interfaces import BatchingPolicy, Line, Scheduler
+from jackfield.lifecycle.limits import limits
+from jackfield.plugins.registry import Registry
+from jackfield.types import Capabilities
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a replica goes on with; without policy or scheduler it keeps those that it has. `line`: the scheduler's."""
+
+    config: ModelConfig
+    limits: Limits
+    policy: BatchingPolicy | None
+    scheduler: Scheduler | None
+    line: Line | None
+
+
+class Changing:
+    """Knows what one replica runs with now. Used on the event loop."""
+
+    def __init__(
+        self, config: ModelConfig, policy: BatchingPolicy, capabilities: Capabilities, registry: Registry
+    ) -> None:
+        self._config = config
+        self._policy = policy
+        self._capabilities = capabilities
+        self._registry = registry
+
+    def to(self, config: ModelConfig) -> Change:
+        """What leads to `config`. What does not differ is not made anew, since it may have learned. Raises ConfigError
+        if a plugin cannot be made; until `done` nothing has changed."""
+        policy: BatchingPolicy | None = None
+        scheduler: Scheduler | None = None
+        if config.batching != self._config.batching:
+            policy = made("batching", config, self._registry)
+        if config.scheduler != self._config.scheduler:
+            scheduler = made("scheduler", config, self._registry)
+        line: Line | None = None
+        try:
+            if scheduler is not None:
+                line = scheduler.line()
+            most = limits(config, self._policy if policy is None else policy, self._capabilities)
+        except Exception as error:  # plugins are foreign code
+            raise ConfigError(f"a plugin failed: {type(error).__name__}: {error}") from error
+        return Change(config, most, policy, scheduler, line)
+
+    def done(self, change: Change) -> None:
+        """`change` has been put into effect."""
+        self._config = change.config
+        if change.policy is not None:
+            self._policy = change.policy
+
+
+def made(socket: str, config: ModelConfig, registry: Registry) -> Any:
+    """A new one of what `config` names for `socket`. Raises ConfigError if its plugin cannot make it."""
+    section: Section = getattr(config, socket)
+    try:
+        return registry.get(socket, section.name)(section.options)
+    except JackfieldError:
+        raise
+    except Exception as error:  # a plugin is foreign code
+        raise ConfigError(f"{socket} '{section.name}' failed: {type(error).__name__}: {error}") from error
