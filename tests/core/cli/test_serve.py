@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from tests.core.cli.conftest import Run
 def served(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     """What would have been served."""
     configurations: list[Config] = []
-    monkeypatch.setattr("jackfield.cli.run.run", lambda config, registry, took: configurations.append(config))
+    monkeypatch.setattr("jackfield.cli.run.run", lambda config, registry, took, read: configurations.append(config))
     return configurations
 
 
@@ -62,10 +62,26 @@ def test_what_is_wrong(jackfield: Run, served: list[Config], args: tuple[str, ..
 
 
 def test_a_model_that_cannot_be_loaded(jackfield: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(config: Config, registry: Registry, took: Mapping[str, float]) -> None:
+    def fail(config: Config, registry: Registry, took: Mapping[str, float], read: object) -> None:
         raise LoadError("model 'a' could not be loaded: source '/a.onnx' does not exist")
 
     monkeypatch.setattr("jackfield.cli.run.run", fail)
     result = jackfield("serve", "a.onnx")
     assert result.exit_code == 2
     assert result.stderr == "jackfield: model 'a' could not be loaded: source '/a.onnx' does not exist\n"
+
+
+def test_a_file_can_be_read_again_and_models_cannot(
+    jackfield: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    readers: list[Callable[[], Config] | None] = []
+    monkeypatch.setattr("jackfield.cli.run.run", lambda config, registry, took, read: readers.append(read))
+    Path("c.yaml").write_text("models: {m: {source: a.onnx}}\n")
+    assert jackfield("serve", "c.yaml", "--set", "models.m.replicas=2").exit_code == 0
+    assert jackfield("serve", "a.onnx").exit_code == 0
+    again, never = readers
+    assert again is not None
+    assert never is None
+    Path("c.yaml").write_text("models: {m: {source: a.onnx, timeout_s: 3}}\n")
+    model = again().models["m"]
+    assert (model.timeout_s, model.replicas) == (3, 2)
