@@ -59,11 +59,13 @@ class BatchingPolicy(Plug, ABC):
         What is returned leaves the queue and runs together; all of it must have one `key`, and at most `capacity.rows`
         rows unless a single work has more. `running` holds the work of the step that is on the device, if any. Asked
         again when work arrives, a step ends, or the moment of the last Wait has come. If it raises, the oldest work
-        fails with its error, so that a faulty policy cannot stop the loop.
+        fails with its error, so that a faulty policy cannot stop the loop. Options can be changed while running, by
+        another policy in this one's place: work that waits may then have more than `max_rows`, and runs alone.
         """
 
     def observe(self, step: Step, now: float) -> None:
-        """Told after a step has ended, with its reports on the work; to learn from. The default does nothing."""
+        """Told after a step that it planned has ended, with its reports on the work; to learn from. By default nothing
+        is done."""
         return
 
     def state(self) -> Mapping[str, float]:

@@ -220,6 +220,15 @@ class OneTooMany(Good):
         return Wait() if next(iter(waiting)).rows == 4 else super().plan(waiting, running, capacity, now)
 
 
+class Stubborn(Good):
+    """Waits for what is too large to become smaller."""
+
+    def plan(self, waiting: Waiting, running: Sequence[Work], capacity: Capacity, now: float) -> Sequence[Work] | Wait:
+        if any(work.rows > self.max_rows for work in waiting):
+            return Wait(now + 0.5)
+        return super().plan(waiting, running, capacity, now)
+
+
 def contract(make: Callable[[], BatchingPolicy]) -> type[BatchingPolicyContract]:
     class Contract(BatchingPolicyContract):
         def policy(self) -> BatchingPolicy:
@@ -254,6 +263,7 @@ def test_a_good_policy_keeps_to_it() -> None:
         (NoSizes, "rows_and_sizes_are_what_steps_can_have", "sizes do not ascend: [8, 1]"),
         (Proud, "what_it_has_learned_is_numbers_by_name", "state changes when it is looked at"),
         (BySize, "what_it_has_learned_is_numbers_by_name", "state has (1, 0.5), and must have numbers by name"),
+        (Stubborn, "a_request_of_more_rows_runs_alone", "a request of 1 rows, or one beside it, has no answer"),
         (OneTooMany, "a_single_request_of_the_most_rows_runs", "a request of 4 rows (`max_rows`) has no answer"),
     ],
 )

@@ -98,6 +98,17 @@ class BatchingPolicyContract(ABC):
         simulation.advance(self.longest_wait + 1.0)
         assert work in simulation.answers, f"a request of {work.rows} rows (`max_rows`) has no answer"
 
+    def test_a_request_of_more_rows_runs_alone(self) -> None:
+        """It was accepted when steps could have more rows, before the options were changed."""
+        policy = self.policy()
+        simulation = Simulation(policy, InOrder(Options()))
+        works = [simulation.submit(make_work(rows)) for rows in (1, policy.max_rows + 1, 1)]
+        simulation.advance(3 * self.longest_wait + 3.0)
+        for work in works:
+            assert work in simulation.answers, f"a request of {work.rows} rows, or one beside it, has no answer"
+        alone = [step.work for step in simulation.steps if works[1] in step.work]
+        assert alone == [(works[1],)], "it shares its step"
+
     def test_any_step_can_be_observed(self) -> None:
         """One that failed, took no time, or has no report tells nothing, but does no harm."""
         policy = self.policy()
