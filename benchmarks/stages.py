@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -27,6 +27,7 @@ from jackfield.lifecycle.observers import Observers
 from jackfield.lifecycle.replica import LocalReplica
 from jackfield.lifecycle.statistics import Statistics
 from jackfield.lifecycle.version import Version
+from jackfield.logs import configure_logs
 from jackfield.web.heads import Heads
 from jackfield.web.quick import QuickProtocol
 from jackfield_plugins.open_inference.infer import Inference
@@ -58,6 +59,10 @@ class Memory:
         """An answer."""
         assert data.startswith(b"HTTP/1.1 200 "), data
         self._answered(self)
+
+    def writelines(self, parts: Sequence[bytes]) -> None:
+        """An answer in parts."""
+        self.write(b"".join(parts))
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """There is no socket."""
@@ -100,6 +105,7 @@ async def _measured(model: Subject, connections: int, requests: int) -> tuple[fl
         "log": {"level": "error"},
     }
     app = create_app(config)
+    configure_logs(app.server.config.log)
     async with app.lifespan():
         ready: list[Memory] = []
         heads = Heads(app.shortcut)
