@@ -13,6 +13,7 @@ import structlog
 
 from jackfield.engine.bisect import EXPIRED
 from jackfield.engine.queue import Queue
+from jackfield.engine.sharing import sharing_of
 from jackfield.errors import ExecutionFailed, Expired, JackfieldError
 from jackfield.interfaces import BatchingPolicy, Capacity, Scheduler
 from jackfield.work import Step, StepReport, Wait, Work
@@ -41,6 +42,7 @@ class Planner:
         self.queue = Queue(scheduler)
         self.running: list[Work] = []
         self._policy = policy
+        self._sharing = sharing_of(policy)
         self._capacity = capacity
         self._refused = refused
         self._steps = 0
@@ -57,6 +59,8 @@ class Planner:
         if work.final is not None:
             return
         try:
+            if self._sharing is not None:
+                self._sharing.assign(work)
             self.queue.add(work, now)
         except Exception as error:
             self._not_taken(work, error)

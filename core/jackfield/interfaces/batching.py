@@ -46,7 +46,13 @@ class Waiting(Protocol):
 
 class BatchingPolicy(Plug, ABC):
     """Made once per replica. The engine calls it from one thread at a time, never beside itself; a call should take
-    microseconds. It must not block, sleep, or read a clock: time is passed in."""
+    microseconds. It must not block, sleep, or read a clock: time is passed in.
+
+    `group_by`: what works must agree in to share a step, beside their shapes: `tenant`, `priority`, `outputs`,
+    `parameters.NAME`. It is read once, when the replica is made, and becomes part of the works' `key`.
+    """
+
+    group_by: Sequence[str] = ()
 
     def __init__(self, options: Options) -> None:
         self.settings = options

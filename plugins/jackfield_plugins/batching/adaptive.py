@@ -15,6 +15,7 @@ from typing import cast
 from pydantic import Field
 
 from jackfield import BatchingPolicy, Capacity, Options, Step, Wait, Waiting, Work
+from jackfield_plugins.batching.keys import GroupKey
 from jackfield_plugins.batching.pace import Pace
 from jackfield_plugins.batching.returning import Returning
 from jackfield_plugins.batching.taking import take
@@ -35,6 +36,8 @@ class AdaptiveOptions(Options):
     """One step in so many tries a size that was not measured lately, if enough work waits for it."""
     newest: float = Field(default=0.2, gt=0, le=1)
     """How much the newest step of a size weighs against what was known: larger follows change faster."""
+    group_by: tuple[GroupKey, ...] = ()
+    """What requests must agree in to share a step: `tenant`, `priority`, `outputs`, `parameters.NAME`."""
 
 
 class Adaptive(BatchingPolicy):
@@ -45,6 +48,7 @@ class Adaptive(BatchingPolicy):
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         own = cast(AdaptiveOptions, options)
+        self.group_by = own.group_by
         self._own = own
         self._delay = own.max_delay_ms / 1000
         self._target = None if own.target_p99_ms is None else own.target_p99_ms / 1000

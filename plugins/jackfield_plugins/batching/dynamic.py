@@ -14,6 +14,7 @@ from typing import cast
 from pydantic import Field, field_validator
 
 from jackfield import BatchingPolicy, Capacity, Options, Step, Wait, Waiting, Work
+from jackfield_plugins.batching.keys import GroupKey
 from jackfield_plugins.batching.returning import Returning
 from jackfield_plugins.batching.taking import take
 
@@ -28,6 +29,8 @@ class DynamicOptions(Options):
     preferred_batch_sizes: tuple[int, ...] = ()
     """Numbers of rows that the device is good at: a step starts as soon as the largest of these waits, and one that
     cannot be filled is cut down to one of them while more work waits."""
+    group_by: tuple[GroupKey, ...] = ()
+    """What requests must agree in to share a step: `tenant`, `priority`, `outputs`, `parameters.NAME`."""
 
     @field_validator("preferred_batch_sizes")
     @classmethod
@@ -45,6 +48,7 @@ class Dynamic(BatchingPolicy):
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         own = cast(DynamicOptions, options)
+        self.group_by = own.group_by
         self._most = own.max_batch_size
         self._delay = own.max_delay_ms / 1000
         self._preferred = tuple(size for size in own.preferred_batch_sizes if size <= self._most)

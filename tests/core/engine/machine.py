@@ -123,6 +123,7 @@ class EngineMachine(RuleBasedStateMachine):
             timeout=timeout,
             priority=priority,
             tenant=tenant,
+            parameters={"p": [rows] * (1000 if poisoned else 1)},
             sink=self._answered,
         )
         if self.executor.always or self.executor.script:
@@ -269,6 +270,14 @@ POLICIES: dict[str, Callable[[int, float, tuple[int, ...]], BatchingPolicy]] = {
     ),
     "adaptive": lambda most, delay, preferred: Adaptive(
         AdaptiveOptions(max_batch_size=most, max_delay_ms=delay, explore_every=2)
+    ),
+    "dynamic, grouped": lambda most, delay, preferred: Dynamic(
+        DynamicOptions(
+            max_batch_size=most,
+            max_delay_ms=delay,
+            preferred_batch_sizes=preferred,
+            group_by=("tenant", "priority", "outputs", "parameters.p"),
+        )
     ),
 }
 SCHEDULERS: dict[str, Callable[[], Scheduler]] = {

@@ -19,6 +19,11 @@ class TestDynamicWithPreferredSizes(BatchingPolicyContract):
         return Dynamic(DynamicOptions(max_batch_size=7, max_delay_ms=50, preferred_batch_sizes=(2, 4)))
 
 
+class TestDynamicGrouped(BatchingPolicyContract):
+    def policy(self) -> Dynamic:
+        return Dynamic(DynamicOptions(group_by=("tenant", "parameters.none")))
+
+
 class TestAdaptive(BatchingPolicyContract):
     def policy(self) -> Adaptive:
         return Adaptive(AdaptiveOptions())

@@ -66,6 +66,7 @@ class WatchedPolicy(BatchingPolicy):
 
     def __init__(self, policy: BatchingPolicy, longest_wait: float) -> None:
         super().__init__(policy.settings)
+        self.group_by = policy.group_by
         self.breaches: dict[str, str] = {}
         self._policy = policy
         self._longest_wait = longest_wait
