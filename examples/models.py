@@ -36,3 +36,22 @@ class Shout:
 
     def predict(self, text: list[str]) -> list[str]:
         return [one.upper() + "!" for one in text]
+
+
+Values = Annotated[NDArray[np.float32], Shape(-1, -1)]
+Marks = Annotated[NDArray[np.int64], Shape(-1, -1)]
+
+
+class Averaged(TypedDict):
+    """What `Average` answers with: the values that counted, and what they come to on average."""
+
+    weighted: Values
+    average: Numbers
+
+
+class Average:
+    """Rows of any length with a mask, so that padding counts for nothing."""
+
+    def predict(self, x: Values, mask: Marks) -> Averaged:
+        weighted = x * mask.astype(np.float32)
+        return {"weighted": weighted, "average": weighted.sum(axis=1) / np.maximum(mask.sum(axis=1), 1)}

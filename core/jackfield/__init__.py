@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     )
     from jackfield.lifecycle.version import Version
     from jackfield.options import Options
+    from jackfield.padding import Lengths, Padding, PadOptions, Scale
     from jackfield.server import Server
     from jackfield.shape import Shape
     from jackfield.types import Array, Capabilities, Datatype, Device, Signature, TensorSpec
@@ -62,12 +63,15 @@ __all__ = [
     "Device",
     "Endpoint",
     "Executor",
+    "Lengths",
     "Line",
     "Loader",
     "ModelConfig",
     "Observer",
     "Options",
     "Outcome",
+    "PadOptions",
+    "Padding",
     "Placement",
     "Reconfigurable",
     "Replica",
@@ -76,6 +80,7 @@ __all__ = [
     "Response",
     "Route",
     "Router",
+    "Scale",
     "Scheduler",
     "Server",
     "Settled",
@@ -94,7 +99,19 @@ __all__ = [
     "hookimpl",
 ]
 
-_HOMES = ("types", "work", "clock", "shape", "options", "interfaces", "config", "lifecycle.version", "server", "asgi")
+_HOMES = (
+    "types",
+    "work",
+    "clock",
+    "shape",
+    "options",
+    "padding",
+    "interfaces",
+    "config",
+    "lifecycle.version",
+    "server",
+    "asgi",
+)
 """Where the names live, from the ground up: a name is taken from the first module that has it."""
 
 

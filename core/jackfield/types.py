@@ -154,10 +154,11 @@ class Capabilities:
     """What a backend's executor can do, as data for policies and the lifecycle to read.
 
     `max_rows`: most rows of one step, None for no limit of its own. `concurrent`: `prepare` may run while another
-    thread is in `execute`. `mixed_shapes`: rows of different shapes can share a step. `padding`: axes may be padded.
+    thread is in `execute`. `mixed_shapes`: rows of different shapes can share a step. `padding`: axes may be padded, if
+    the policy is told to.
     """
 
     max_rows: int | None = None
     concurrent: bool = True
     mixed_shapes: bool = False
-    padding: bool = False
+    padding: bool = True

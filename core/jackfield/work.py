@@ -45,6 +45,8 @@ class StepReport:
 
     `prepare`, `execute` and `finish` are the time to join the inputs, on the device, and to part the outputs.
     `rows` were asked for; `padded` is what was run on top of them. `waiting`: rows that were left in the queue.
+    `elements` is how many the padded inputs had, over all rows, and `padding` how many of these were no client's; both
+    are 0 if nothing pads.
     """
 
     replica: str
@@ -55,6 +57,8 @@ class StepReport:
     execute: float = 0.0
     finish: float = 0.0
     padded: int = 0
+    elements: int = 0
+    padding: int = 0
     failed: bool = False
     waiting: int = 0
 
@@ -77,9 +81,10 @@ Sink = Callable[["Work", Result], None]
 class Work:
     """A request on its way, owned by the replica that accepted it. Times are by the replica's clock, in seconds.
 
-    Two threads write here, each its own fields, so that no lock is needed: the engine `running` and `report`; the
-    event loop, which settles, `final`, `finished` and `error`. `extra` belongs to whichever policy or executor runs
-    the work (a generation's sequence, say).
+    Two threads write here, each its own fields, so that no lock is needed: the engine `running`, `report` and, where
+    the batching policy groups or pads, `key`, `lengths` (of the axes that are padded) and `shapes` (the key that work
+    came with); the event loop, which settles, `final`, `finished` and `error`. `extra` belongs to whichever policy or
+    executor runs the work (a generation's sequence, say).
     """
 
     request: Request
@@ -98,6 +103,8 @@ class Work:
     future: Any = None
     told: Sink | None = None
     extra: Any = None
+    lengths: tuple[int, ...] = ()
+    shapes: Hashable = None
 
     @property
     def state(self) -> State:

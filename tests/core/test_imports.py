@@ -29,6 +29,7 @@ FLOORS: dict[str, int] = {
     "jackfield.shape": 1,
     "jackfield.work": 2,
     "jackfield.signature": 2,
+    "jackfield.padding": 2,
     "jackfield.interfaces": 3,
     "jackfield.hookspecs": 4,
     "jackfield.engine": 4,

@@ -13,7 +13,7 @@ import structlog
 
 from jackfield.engine.bisect import EXPIRED
 from jackfield.engine.queue import Queue
-from jackfield.engine.sharing import sharing_of
+from jackfield.engine.sharing import sharing_of, unassign
 from jackfield.errors import ExecutionFailed, Expired, JackfieldError
 from jackfield.interfaces import BatchingPolicy, Capacity, Scheduler
 from jackfield.work import Step, StepReport, Wait, Work
@@ -74,6 +74,9 @@ class Planner:
 
         All work that waits goes on waiting, unless the scheduler does not take it in; what runs is not touched."""
         if policy is not None:
+            before, self._sharing = self._sharing, sharing_of(policy)
+            if before is not None or self._sharing is not None:
+                self.queue.rekey(unassign if self._sharing is None else self._sharing.assign)
             self._policy = policy
             self._earlier.update(self.running)
         if scheduler is not None:

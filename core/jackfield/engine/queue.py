@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 
 import structlog
 
@@ -100,6 +100,13 @@ class Queue:
                 self._forget(work)
                 refused.append((work, error))
         return refused
+
+    def rekey(self, assign: Callable[[Work], None]) -> None:
+        """Let `assign` give all work in here another key."""
+        self._rows_by_key.clear()
+        for work in self._members:
+            assign(work)
+            self._rows_by_key[work.key] = self._rows_by_key.get(work.key, 0) + work.rows
 
     @property
     def next_deadline(self) -> float | None:

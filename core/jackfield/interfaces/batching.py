@@ -9,6 +9,7 @@ from typing import Protocol
 
 from jackfield.interfaces.plug import Plug
 from jackfield.options import Options
+from jackfield.padding import Padding, PadOptions
 from jackfield.work import Step, Wait, Work
 
 
@@ -50,9 +51,15 @@ class BatchingPolicy(Plug, ABC):
 
     `group_by`: what works must agree in to share a step, beside their shapes: `tenant`, `priority`, `outputs`,
     `parameters.NAME`. It is read once, when the replica is made, and becomes part of the works' `key`.
+
+    `pad`: how rows of different lengths are to share a step; None: they do not. If it is set, `padding` is what came of
+    it for the model's signature: set once, before the first `plan`. Works' `key` leaves out padded lengths then, which
+    are in `lengths`; whom to join within the budget is up to `plan`.
     """
 
     group_by: Sequence[str] = ()
+    pad: PadOptions | None = None
+    padding: Padding | None = None
 
     def __init__(self, options: Options) -> None:
         self.settings = options

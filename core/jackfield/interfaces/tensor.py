@@ -6,19 +6,25 @@ import time
 from abc import abstractmethod
 from collections.abc import Sequence
 
-import numpy as np
-
 from jackfield.errors import ExecutionFailed
 from jackfield.interfaces.executor import Executor
+from jackfield.interfaces.joining import cut, join, join_padded, part
+from jackfield.padding import Lengths, Padding
 from jackfield.types import Array, Capabilities, Signature
-from jackfield.work import Outcome, Response, Result, Step, Work
+from jackfield.work import Outcome, Response, Step, Work
 
-_Prepared = tuple[dict[str, Array], Sequence[str]]
+_Prepared = tuple[dict[str, Array], Sequence[str], Lengths | None]
 
 
 class TensorExecutor(Executor):
     """Every work is over after one step. Inputs are joined along their batch axis with one copy (none for a single
-    request); outputs are parted as views into the batch's memory."""
+    request); outputs are parted as views into the batch's memory.
+
+    `padding` is set when the model is loaded, if the batching policy pads and the model proved to bear it: then rows of
+    different lengths come to `run` filled up, and outputs are cut back.
+    """
+
+    padding: Padding | None = None
 
     def __init__(self, signature: Signature, capabilities: Capabilities) -> None:
         self.signature = signature
@@ -30,34 +36,40 @@ class TensorExecutor(Executor):
         datatypes). Raises anything on failure. The inputs are not to be changed; the outputs pass to the caller."""
 
     def prepare(self, step: Step) -> _Prepared:
-        """The joined inputs, and which outputs anybody wants."""
+        """The joined inputs, which outputs anybody wants, and what lengths the inputs were padded to."""
         work = step.work
         wanted = _wanted(work, self.signature.output_names)
-        if len(work) == 1:
-            return work[0].request.inputs, wanted
-        first = work[0].request.inputs
-        joined: dict[str, Array] = {}
-        for name in first:
-            axis = self.signature.by_name[name].batch_axis
-            if axis is None:
-                joined[name] = first[name]
-            else:
-                joined[name] = np.concatenate([w.request.inputs[name] for w in work], axis)
-        return joined, wanted
+        if self.padding is None:
+            return join(self.signature, work), wanted, None
+        target = self.padding.target(work)
+        return join_padded(self.padding, work, target), wanted, target
 
     def execute(self, step: Step) -> Outcome:
         """Run the step and part its outputs; fails as a whole if an output does not fit the signature."""
-        inputs, wanted = step.payload
+        inputs, wanted, lengths = step.payload
         report = step.work[0].report
         start = time.perf_counter()
         outputs = self.run(inputs, wanted)
         ran = time.perf_counter()
         self._check(outputs, wanted, step.rows)
-        results = self._part(step.work, outputs)
+        if lengths is not None:
+            self._check_lengths(outputs, lengths)
+        parts = part(self.signature, step.work, outputs)
+        if lengths is not None and self.padding is not None:
+            cut(self.padding, step.work, parts)
         if report is not None:
             report.execute += ran - start
             report.finish += time.perf_counter() - ran
-        return Outcome(results)
+        return Outcome([Response(own) for own in parts])
+
+    def _check_lengths(self, outputs: dict[str, Array], lengths: Lengths) -> None:
+        for name, axes in self.padding.outputs.items() if self.padding is not None else ():
+            for number, place in axes:
+                if name in outputs and (length := outputs[name].shape[number]) != lengths[place]:
+                    raise ExecutionFailed(
+                        f"output '{name}' has length {length} along axis {number} where the inputs have "
+                        f"{lengths[place]}, padding included"
+                    )
 
     def _check(self, outputs: dict[str, Array], wanted: Sequence[str], rows: int) -> None:
         for spec in self.signature.outputs:
@@ -82,28 +94,6 @@ class TensorExecutor(Executor):
             if axis is not None and (len(shape) <= axis or shape[axis] != rows):
                 got = shape[axis] if len(shape) > axis else 0
                 raise ExecutionFailed(f"output '{spec.name}' has {got} rows for a batch of {rows}")
-
-    def _part(self, work: Sequence[Work], outputs: dict[str, Array]) -> list[Result | None]:
-        if len(work) == 1:
-            names = work[0].request.outputs or self.signature.output_names
-            return [Response({name: outputs[name] for name in names})]
-        results: list[Result | None] = []
-        start = 0
-        axes = {spec.name: spec.batch_axis for spec in self.signature.outputs}
-        for one in work:
-            stop = start + one.rows
-            part: dict[str, Array] = {}
-            for name in one.request.outputs or self.signature.output_names:
-                array, axis = outputs[name], axes[name]
-                if axis == 0:
-                    part[name] = array[start:stop]
-                elif axis is None:
-                    part[name] = array
-                else:
-                    part[name] = array[(slice(None),) * axis + (slice(start, stop),)]
-            results.append(Response(part))
-            start = stop
-        return results
 
 
 def _wanted(work: Sequence[Work], everything: tuple[str, ...]) -> Sequence[str]:

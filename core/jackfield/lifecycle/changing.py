@@ -42,7 +42,7 @@ class Changing:
         policy: BatchingPolicy | None = None
         scheduler: Scheduler | None = None
         if config.batching != self._config.batching:
-            policy = made("batching", config, self._registry)
+            policy = self._padding_as_before(made("batching", config, self._registry))
         if config.scheduler != self._config.scheduler:
             scheduler = made("scheduler", config, self._registry)
         line: Line | None = None
@@ -53,6 +53,15 @@ class Changing:
         except Exception as error:  # plugins are foreign code
             raise ConfigError(f"a plugin failed: {type(error).__name__}: {error}") from error
         return Change(config, most, policy, scheduler, line)
+
+    def _padding_as_before(self, policy: BatchingPolicy) -> BatchingPolicy:
+        if policy.pad != self._policy.pad:
+            raise ConfigError(
+                "`pad` of the batching policy is proved and warmed up when a model is loaded, so it cannot change "
+                "while it runs: load the model anew"
+            )
+        policy.padding = self._policy.padding
+        return policy
 
     def done(self, change: Change) -> None:
         """`change` has been put into effect."""

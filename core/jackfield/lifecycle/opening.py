@@ -13,6 +13,7 @@ import structlog
 from jackfield.config.models import ModelConfig, WarmUp
 from jackfield.errors import JackfieldError, LoadError
 from jackfield.interfaces import Artifact, Backend, BatchingPolicy, Executor, Loader, Scheduler, TensorExecutor
+from jackfield.lifecycle.padding import settle_padding
 from jackfield.lifecycle.probe import settle_batch_axis
 from jackfield.lifecycle.warmup import Progress, warm_up
 from jackfield.plugins.registry import Registry
@@ -132,6 +133,8 @@ class Opener:
             declared = config.warm_up if isinstance(config.warm_up, WarmUp) else None
             began = time.perf_counter()
             length = settle_batch_axis(executor, config.batch_axis, artifact.declared_batch, declared)
+            if policy.pad is not None:
+                policy.padding = settle_padding(executor, policy.pad, length, declared)
             self._spent("probe_s", began)
             if not executor.signature.batched:
                 executor.capabilities = replace(executor.capabilities, max_rows=1)
@@ -142,6 +145,8 @@ class Opener:
                 began = time.perf_counter()
                 took = warm_up(executor, sizes, length, declared, progress)
                 self._spent("warm_up_s", began)
+        elif policy.pad is not None:
+            raise LoadError("`pad` is not possible with this model's backend: it maps no tensors to tensors")
         overlap = config.overlap if isinstance(config.overlap, bool) else took > _WORTH_OVERLAPPING
         return Opened(executor, policy, scheduler, 2 if overlap and executor.capabilities.concurrent else 1)
 

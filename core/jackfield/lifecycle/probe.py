@@ -14,12 +14,11 @@ import structlog
 from jackfield.config.models import WarmUp
 from jackfield.errors import LoadError
 from jackfield.interfaces import TensorExecutor
+from jackfield.lifecycle.comparing import ALIKE, SAME, close
 from jackfield.lifecycle.samples import lengths_to_try, sample
-from jackfield.types import Array, Datatype, Signature, TensorSpec
+from jackfield.types import Array, Signature, TensorSpec
 
 log = structlog.get_logger("jackfield.probe")
-
-_SAME, _ALIKE, _HALF = 1e-3, 2e-2, 2e-2  # relative tolerances: the same kernels, other kernels, half precision
 
 BatchAxis = str | bool | int | Mapping[str, int | None]
 
@@ -124,7 +123,7 @@ def _unlike(spec: TensorSpec, mixed: Array, same: Array, row: int) -> str:
         return ""
     if mixed.ndim <= axis or mixed.shape[axis] != 2:
         return f"output '{spec.name}' has shape {list(mixed.shape)} for two rows"
-    if mixed.shape != same.shape or not _close(spec.datatype, mixed.take([row], axis), same.take([row], axis), _SAME):
+    if mixed.shape != same.shape or not close(spec.datatype, mixed.take([row], axis), same.take([row], axis), SAME):
         return f"output '{spec.name}' of a row depends on the row beside it"
     return ""
 
@@ -133,21 +132,9 @@ def _unlike_alone(spec: TensorSpec, mixed: Array, alone: Array) -> str:
     part = mixed if spec.batch_axis is None else mixed.take([0], spec.batch_axis)
     if part.shape != alone.shape:
         return f"output '{spec.name}' has another shape in company: {list(part.shape)}, alone {list(alone.shape)}"
-    if spec.batch_axis is not None and not _close(spec.datatype, part, alone, _ALIKE):
+    if spec.batch_axis is not None and not close(spec.datatype, part, alone, ALIKE):
         return f"output '{spec.name}' of a row is not what it is alone"
     return ""
-
-
-def _close(datatype: Datatype, a: Array, b: Array, tolerance: float) -> bool:
-    if datatype is Datatype.BF16:
-        a, b = ((x.astype(np.uint32) << 16).view(np.float32) for x in (a, b))
-    if a.dtype.kind != "f":
-        return bool(np.array_equal(a, b))
-    if datatype in (Datatype.FP16, Datatype.BF16):
-        tolerance = max(tolerance, _HALF)
-    # relative to the largest value, since small ones are sums that cancel
-    scale = float(np.nanmax(np.abs(b.astype(np.float64)), initial=0.0)) if b.size else 0.0
-    return bool(np.allclose(a, b, rtol=tolerance, atol=scale * tolerance, equal_nan=True))
 
 
 def _length_alone(executor: TensorExecutor, warm_up: WarmUp | None) -> int:

@@ -38,6 +38,7 @@ class Statistics:
     `last_inference`: when the last step ended, in milliseconds of the wall clock.
 
     `rows`: rows that were answered; `steps`: runs on a device; `refused` by reason, which never were accepted.
+    `elements`: those of padded inputs that were run, and `padding_elements` how many of them were padding.
     """
 
     accepted: int = 0
@@ -50,6 +51,8 @@ class Statistics:
     steps: int = 0
     failed_steps: int = 0
     padded_rows: int = 0
+    elements: int = 0
+    padding_elements: int = 0
     last_inference: int = 0
     success: Duration = field(default_factory=Duration)
     fail: Duration = field(default_factory=Duration)
@@ -92,6 +95,8 @@ class Statistics:
         self.steps += 1
         self.last_inference = time.time_ns() // 1_000_000
         self.padded_rows += report.padded
+        self.elements += report.elements
+        self.padding_elements += report.padding
         if report.failed:
             self.failed_steps += 1
             return

@@ -13,7 +13,8 @@ from typing import cast
 
 from pydantic import Field, field_validator
 
-from jackfield import BatchingPolicy, Capacity, Options, Step, Wait, Waiting, Work
+from jackfield import BatchingPolicy, Capacity, Options, PadOptions, Step, Wait, Waiting, Work
+from jackfield_plugins.batching.fitting import fitting
 from jackfield_plugins.batching.keys import GroupKey
 from jackfield_plugins.batching.returning import Returning
 from jackfield_plugins.batching.taking import take
@@ -31,6 +32,8 @@ class DynamicOptions(Options):
     cannot be filled is cut down to one of them while more work waits."""
     group_by: tuple[GroupKey, ...] = ()
     """What requests must agree in to share a step: `tenant`, `priority`, `outputs`, `parameters.NAME`."""
+    pad: PadOptions | None = None
+    """How requests whose lengths differ share a step; null: they do not."""
 
     @field_validator("preferred_batch_sizes")
     @classmethod
@@ -49,6 +52,7 @@ class Dynamic(BatchingPolicy):
         super().__init__(options)
         own = cast(DynamicOptions, options)
         self.group_by = own.group_by
+        self.pad = own.pad
         self._most = own.max_batch_size
         self._delay = own.max_delay_ms / 1000
         self._preferred = tuple(size for size in own.preferred_batch_sizes if size <= self._most)
@@ -72,18 +76,25 @@ class Dynamic(BatchingPolicy):
         if first is None:  # all that waited was cancelled this very moment
             return Wait()
         most = max(min(self._most, capacity.rows), 1)
-        rows = waiting.rows_of(first.key)
         self._returning.look(waiting)
         target = self._target(most)
+        chosen: Sequence[Work] = ()
+        rows = waiting.rows_of(first.key)
+        if self.padding is not None:
+            chosen = fitting(waiting, first, target, self.padding)
+            rows = sum(work.rows for work in chosen)
         if rows >= target:
-            return take(waiting, first, target)
+            return chosen or take(waiting, first, target)
         if capacity.busy:
             return Wait(None, waiting.rows + target - rows)
         until = min(max(first.arrival, self._idle_since) + self._delay, self._returning.until)
         expected = self._returning.expected(now) if now < until else 0
         if expected > 0:
             return Wait(until, waiting.rows + min(expected, target - rows))
-        return take(waiting, first, self._cut(rows, most))
+        fewer = self._cut(rows, most)
+        if self.padding is not None:
+            return chosen if fewer >= rows else fitting(waiting, first, fewer, self.padding)
+        return take(waiting, first, fewer)
 
     def observe(self, step: Step, now: float) -> None:
         """Those that were answered may ask again."""

@@ -36,6 +36,18 @@ def families(server: Server, series: Mapping[tuple[str, str], _Series], unknown_
     yield _counter(
         server, "jackfield_padded_rows", "Rows that were run as padding.", lambda v: v.statistics.padded_rows
     )
+    yield _counter(
+        server,
+        "jackfield_padded_input_elements",
+        "Elements of inputs that are padded, padding included.",
+        lambda v: v.statistics.elements,
+    )
+    yield _counter(
+        server,
+        "jackfield_padding_elements",
+        "Elements of inputs that were run as padding.",
+        lambda v: v.statistics.padding_elements,
+    )
     yield _version_gauge(server, "jackfield_outstanding_requests", "Accepted and not yet answered.", _outstanding)
     yield _version_gauge(server, "jackfield_waiting_requests", "Requests that wait in queues.", lambda v: v.waiting)
     for name, attribute, text in (

@@ -12,7 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from jackfield.errors import Cancelled, ExecutionFailed, Expired, Unavailable
 from jackfield.interfaces import BatchingPolicy, Scheduler
+from jackfield.lifecycle.padding import settle_padding
 from jackfield.options import Options
+from jackfield.padding import Buckets, PadAxis, PadOptions
 from jackfield.testing import Fault, ScriptedExecutor, Simulation, VirtualClock, make_work
 from jackfield.types import Capabilities
 from jackfield.work import Outcome, Response, Result, State, Step, Work
@@ -27,6 +29,12 @@ from jackfield_plugins.scheduling.priority import Priority, PriorityOptions
 POISON = -1.0
 FAULTS = (Fault.RAISE, Fault.EXIT, Fault.MEMORY, Fault.FEW_ROWS, Fault.WRONG_SHAPE, Fault.WRONG_DTYPE, Fault.NO_OUTPUT)
 EPSILON = 1e-9
+PAD = PadOptions(
+    axes=(PadAxis(name="width", inputs={"x": 1}, outputs={"y": 1}),),
+    buckets=Buckets(lengths=(4,)),
+    budget=0.5,
+    prove=False,
+)
 
 
 class Watching(ScriptedExecutor):
@@ -91,8 +99,11 @@ class EngineMachine(RuleBasedStateMachine):
             clock = VirtualClock()
             self.most, self.delay = self.own_most, self.own_delay
             self.executor = Watching(clock, capabilities=Capabilities(max_rows=fits), poison={POISON: fault})
+            policy = self.policy(most, delay_ms, tuple(preferred))
+            if policy.pad is not None:
+                policy.padding = settle_padding(self.executor, policy.pad, 1, None)
             self.simulation = Simulation(
-                self.policy(most, delay_ms, tuple(preferred)),
+                policy,
                 self.scheduler(),
                 self.executor,
                 lanes=lanes,
@@ -106,7 +117,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     @rule(
         rows=st.integers(0, 5),
-        width=st.integers(1, 2),
+        width=st.integers(1, 3),
         priority=st.integers(-1, 9),
         tenant=st.sampled_from(["", "a", "b"]),
         timeout=st.sampled_from([None, None, 0.0, 0.0005, 0.002, 0.02]),
@@ -130,7 +141,7 @@ class EngineMachine(RuleBasedStateMachine):
             self.excused.add(work)
         self.simulation.submit(work)
 
-    @rule(count=st.integers(2, 9), width=st.integers(1, 2))
+    @rule(count=st.integers(2, 9), width=st.integers(1, 3))
     def arrive_together(self, count: int, width: int) -> None:
         """Several clients at one moment."""
         for _ in range(count):
@@ -169,7 +180,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.changes and self.simulation.alive)
     @rule(
-        policy=st.sampled_from([None, "none", "dynamic", "adaptive"]),
+        policy=st.sampled_from([None, "none", "dynamic", "adaptive", "dynamic, grouped"]),
         scheduler=st.sampled_from([None, "fifo", "priority", "deadline", "fair"]),
         most=st.integers(1, 8),
         delay_ms=st.sampled_from([0.0, 1.0, 3.0]),
@@ -183,8 +194,13 @@ class EngineMachine(RuleBasedStateMachine):
         if policy is not None:
             self.most = min(most, self.executor.capabilities.max_rows or most)
             self.delay = delay_ms / 1000
+        if policy is not None and self.executor.padding is not None:
+            policy = "dynamic, padded"  # another cannot take over what is padded
+        new = None if policy is None else POLICIES[policy](most, delay_ms, tuple(preferred))
+        if new is not None:
+            new.padding = self.executor.padding
         self.simulation.reconfigure(
-            None if policy is None else POLICIES[policy](most, delay_ms, tuple(preferred)),
+            new,
             None if scheduler is None else SCHEDULERS[scheduler](),
         )
         assert [work for work in waiting if work.final is None] == waiting, "a change has ended work"
@@ -270,6 +286,9 @@ POLICIES: dict[str, Callable[[int, float, tuple[int, ...]], BatchingPolicy]] = {
     ),
     "adaptive": lambda most, delay, preferred: Adaptive(
         AdaptiveOptions(max_batch_size=most, max_delay_ms=delay, explore_every=2)
+    ),
+    "dynamic, padded": lambda most, delay, preferred: Dynamic(
+        DynamicOptions(max_batch_size=most, max_delay_ms=delay, preferred_batch_sizes=preferred, pad=PAD)
     ),
     "dynamic, grouped": lambda most, delay, preferred: Dynamic(
         DynamicOptions(

@@ -7,6 +7,7 @@ from jackfield_plugins.batching import jackfield_batching_policies
 from jackfield_plugins.batching.adaptive import Adaptive, AdaptiveOptions
 from jackfield_plugins.batching.dynamic import Dynamic, DynamicOptions
 from jackfield_plugins.batching.single import Single, SingleOptions
+from tests.plugins.batching.padded import padded
 
 
 class TestDynamic(BatchingPolicyContract):
@@ -22,6 +23,11 @@ class TestDynamicWithPreferredSizes(BatchingPolicyContract):
 class TestDynamicGrouped(BatchingPolicyContract):
     def policy(self) -> Dynamic:
         return Dynamic(DynamicOptions(group_by=("tenant", "parameters.none")))
+
+
+class TestDynamicPadded(BatchingPolicyContract):
+    def policy(self) -> Dynamic:
+        return padded(budget=0.4, group_by=("priority",))
 
 
 class TestAdaptive(BatchingPolicyContract):

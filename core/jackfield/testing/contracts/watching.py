@@ -66,7 +66,7 @@ class WatchedPolicy(BatchingPolicy):
 
     def __init__(self, policy: BatchingPolicy, longest_wait: float) -> None:
         super().__init__(policy.settings)
-        self.group_by = policy.group_by
+        self.group_by, self.pad, self.padding = policy.group_by, policy.pad, policy.padding
         self.breaches: dict[str, str] = {}
         self._policy = policy
         self._longest_wait = longest_wait
@@ -149,7 +149,7 @@ class WatchedPolicy(BatchingPolicy):
     def _judge_order(self, chosen: set[Work], waiting: Sequence[Work]) -> None:
         left: set[Hashable] = set()
         for place, work in enumerate(waiting):
-            alike = (work.key, work.rows)
+            alike = (work.key, work.rows, work.lengths)
             if work not in chosen:
                 left.add(alike)
             elif alike in left:
