@@ -55,3 +55,13 @@ class Average:
     def predict(self, x: Values, mask: Marks) -> Averaged:
         weighted = x * mask.astype(np.float32)
         return {"weighted": weighted, "average": weighted.sum(axis=1) / np.maximum(mask.sum(axis=1), 1)}
+
+
+Points = Annotated[NDArray[np.float32], Shape(-1, 2)]
+
+
+class Centre:
+    """Rows that differ in shape come as a list, one array a row: here, points moved so that their centre is at 0."""
+
+    def predict(self, points: list[Points]) -> list[Points]:
+        return [one - one.mean(axis=0, keepdims=True) for one in points]

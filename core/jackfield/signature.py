@@ -42,6 +42,9 @@ def measure(signature: Signature, model: str, inputs: Mapping[str, Array]) -> Me
         size += array.nbytes if spec.datatype is not Datatype.BYTES else array.size * _BYTES_ELEMENT
     if signature.named_axes:
         _check_axes(model, signature, inputs)
+    if signature.ragged:  # of these, only whether they are there keeps requests apart
+        specs = zip(signature.inputs, key, strict=True)
+        key = [own is not None if spec.ragged and spec.batch_axis is not None else own for spec, own in specs]
     return Measure(1 if rows is None else rows, size, tuple(key))
 
 

@@ -85,7 +85,7 @@ class TensorSpec:
     `axes` names axes (empty strings for unnamed ones): axes of one name have one length within a request.
     `batch_axis` is the axis along which requests are joined; None where the tensor has none, and then requests
     share a step only if they agree on its value. `dtype` is its arrays', `fixed` the (axis, length) of those axes that
-    have one length only.
+    have one length only. `ragged`: rows may differ in shape within a step, if the executor's capabilities say so.
     """
 
     name: str
@@ -94,6 +94,7 @@ class TensorSpec:
     axes: tuple[str, ...] = ()
     batch_axis: int | None = None
     optional: bool = False
+    ragged: bool = False
     dtype: np.dtype[Any] = field(init=False, compare=False, repr=False)
     fixed: tuple[tuple[int, int], ...] = field(init=False, compare=False, repr=False)
 
@@ -108,7 +109,7 @@ class Signature:
     """What a model takes and gives. Immutable, thread-safe.
 
     `batched`: requests can share a step, since some input and every output has a batch axis. `named_axes`: axes of one
-    name stand in several places, and must agree there.
+    name stand in several places, and must agree there. `ragged`: some input's rows may differ in shape within a step.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -118,6 +119,7 @@ class Signature:
     output_names: tuple[str, ...] = field(init=False, compare=False, repr=False)
     named_axes: bool = field(init=False, compare=False, repr=False)
     batched: bool = field(init=False, compare=False, repr=False)
+    ragged: bool = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {spec.name: spec for spec in self.inputs})
@@ -126,6 +128,7 @@ class Signature:
         names = [axis for spec in self.inputs for axis in spec.axes if axis]
         object.__setattr__(self, "named_axes", len(set(names)) < len(names))
         joined = any(s.batch_axis is not None for s in self.inputs)
+        object.__setattr__(self, "ragged", any(s.ragged and s.batch_axis is not None for s in self.inputs))
         object.__setattr__(self, "batched", joined and all(s.batch_axis is not None for s in self.outputs))
 
 
@@ -154,7 +157,8 @@ class Capabilities:
     """What a backend's executor can do, as data for policies and the lifecycle to read.
 
     `max_rows`: most rows of one step, None for no limit of its own. `concurrent`: `prepare` may run while another
-    thread is in `execute`. `mixed_shapes`: rows of different shapes can share a step. `padding`: axes may be padded, if
+    thread is in `execute`. `mixed_shapes`: rows of different shapes can share a step, in the tensors that the
+    signature calls ragged. `padding`: axes may be padded, if
     the policy is told to.
     """
 

@@ -57,7 +57,8 @@ def test_minilm_of_mixed_lengths_is_answered_as_alone(minilm_onnx: Path, tmp_pat
 
 def test_the_example_serves_rows_of_any_length(tmp_path: Path) -> None:
     config = yaml.safe_load((EXAMPLES / "padding.yaml").read_text())
-    config["models"]["average"]["source"] = f"{EXAMPLES / 'models.py'}:Average"
+    for model in config["models"].values():
+        model["source"] = f"{EXAMPLES / model['source']}"
 
     def ask(number: int) -> None:
         x = np.arange(1, 2 + number % 9, dtype=np.float32)[np.newaxis] * (number + 1)

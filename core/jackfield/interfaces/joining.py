@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jackfield.errors import ExecutionFailed
 from jackfield.padding import Lengths, Padding
-from jackfield.types import Array, Signature
-from jackfield.work import Work
+from jackfield.types import Array, Datatype, Signature, TensorSpec
+from jackfield.work import Response, Result, Work
 
 
 def join(signature: Signature, work: Sequence[Work]) -> dict[str, Array]:
@@ -22,7 +23,7 @@ def join(signature: Signature, work: Sequence[Work]) -> dict[str, Array]:
         if axis is None:
             joined[name] = first[name]
         else:
-            joined[name] = np.concatenate([one.request.inputs[name] for one in work], axis)
+            joined[name] = _together(signature.by_name[name], [one.request.inputs[name] for one in work], axis)
     return joined
 
 
@@ -40,7 +41,7 @@ def join_padded(padding: Padding, work: Sequence[Work], target: Lengths) -> dict
             joined[name] = array
             continue
         if axes is None:
-            joined[name] = np.concatenate(arrays, axis) if len(arrays) > 1 else array
+            joined[name] = _together(padding.signature.by_name[name], arrays, axis) if len(arrays) > 1 else array
             continue
         joined[name] = _filled(arrays, axis, [(number, target[place]) for number, place in axes], padding.fill[name])
         elements += joined[name].size
@@ -84,6 +85,44 @@ def cut(padding: Padding, work: Sequence[Work], parts: Sequence[dict[str, Array]
                 for number, place in axes:
                     kept[number] = slice(one.lengths[place])
                 own[name] = array[tuple(kept)]
+
+
+def of_rows(rows: Sequence[Array]) -> Array:
+    """Rows of different shapes as an array of objects, one a row."""
+    batch = np.empty(len(rows), object)
+    for place, row in enumerate(rows):
+        batch[place] = row
+    return batch
+
+
+def is_of_rows(spec: TensorSpec, array: Array) -> bool:
+    """Whether `array` holds rows of different shapes, one object each."""
+    return spec.ragged and array.dtype == object and spec.datatype is not Datatype.BYTES
+
+
+def stacked(signature: Signature, outputs: dict[str, Array]) -> Result:
+    """The response to one work. Its rows must be of one shape, whatever those of others are: it fails by itself."""
+    for spec in signature.outputs:
+        array = outputs.get(spec.name)
+        if array is None or not is_of_rows(spec, array):
+            continue
+        shapes = {row.shape for row in array}
+        if len(shapes) > 1:
+            listed = " and ".join(str(list(shape)) for shape in sorted(shapes)[:2])
+            return ExecutionFailed(f"output '{spec.name}' has rows of different shapes within one request: {listed}")
+        empty = tuple(max(length, 0) for length in (spec.shape or (0,)))
+        outputs[spec.name] = np.stack(list(array), spec.batch_axis or 0) if shapes else np.empty(empty, spec.dtype)
+    return Response(outputs)
+
+
+def _together(spec: TensorSpec, arrays: Sequence[Array], axis: int) -> Array:
+    if spec.ragged and any(_row_shape(one, axis) != _row_shape(arrays[0], axis) for one in arrays):
+        return of_rows([row for one in arrays for row in np.moveaxis(one, axis, 0)])
+    return np.concatenate(arrays, axis)
+
+
+def _row_shape(array: Array, axis: int) -> tuple[int, ...]:
+    return array.shape[:axis] + array.shape[axis + 1 :]
 
 
 def _filled(arrays: Sequence[Array], batch_axis: int, lengths: Sequence[tuple[int, int]], fill: object) -> Array:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from jackfield.errors import ExecutionFailed
 from jackfield.interfaces.executor import Executor
-from jackfield.interfaces.joining import cut, join, join_padded, part
+from jackfield.interfaces.joining import cut, is_of_rows, join, join_padded, part, stacked
 from jackfield.padding import Lengths, Padding
-from jackfield.types import Array, Capabilities, Signature
+from jackfield.types import Array, Capabilities, Signature, TensorSpec
 from jackfield.work import Outcome, Response, Step, Work
 
 _Prepared = tuple[dict[str, Array], Sequence[str], Lengths | None]
@@ -22,6 +22,9 @@ class TensorExecutor(Executor):
 
     `padding` is set when the model is loaded, if the batching policy pads and the model proved to bear it: then rows of
     different lengths come to `run` filled up, and outputs are cut back.
+
+    If `capabilities.mixed_shapes`, a tensor that the signature calls ragged may be an array of objects, one array a
+    row, where its rows differ in shape: inputs come to `run` so, and outputs may be returned so.
     """
 
     padding: Padding | None = None
@@ -29,6 +32,7 @@ class TensorExecutor(Executor):
     def __init__(self, signature: Signature, capabilities: Capabilities) -> None:
         self.signature = signature
         self.capabilities = capabilities
+        self._ragged = any(spec.ragged for spec in signature.outputs)
 
     @abstractmethod
     def run(self, inputs: dict[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
@@ -60,7 +64,25 @@ class TensorExecutor(Executor):
         if report is not None:
             report.execute += ran - start
             report.finish += time.perf_counter() - ran
+        if self._ragged:
+            return Outcome([stacked(self.signature, own) for own in parts])
         return Outcome([Response(own) for own in parts])
+
+    def _check_rows(self, spec: TensorSpec, array: Array, rows: int) -> None:
+        if array.shape != (rows,):
+            raise ExecutionFailed(f"output '{spec.name}' has {len(array)} rows for a batch of {rows}")
+        expected = list(spec.shape or ())
+        if expected:
+            del expected[spec.batch_axis or 0]
+        for row in array:
+            fits = len(row.shape) == len(expected) and all(
+                e in (-1, n) for n, e in zip(row.shape, expected, strict=True)
+            )
+            if row.dtype != spec.dtype or (spec.shape is not None and not fits):
+                raise ExecutionFailed(
+                    f"output '{spec.name}' has a row of shape {list(row.shape)} and {row.dtype}, its signature says "
+                    f"{expected if spec.shape is not None else 'any shape'} and {spec.datatype}"
+                )
 
     def _check_lengths(self, outputs: dict[str, Array], lengths: Lengths) -> None:
         for name, axes in self.padding.outputs.items() if self.padding is not None else ():
@@ -78,6 +100,9 @@ class TensorExecutor(Executor):
             array = outputs.get(spec.name)
             if array is None:
                 raise ExecutionFailed(f"the model returned no output '{spec.name}'")
+            if is_of_rows(spec, array):
+                self._check_rows(spec, array, rows)
+                continue
             if array.dtype != spec.datatype.numpy:
                 raise ExecutionFailed(
                     f"output '{spec.name}' has dtype {array.dtype}, its signature says {spec.datatype}"

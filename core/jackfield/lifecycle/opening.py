@@ -15,6 +15,7 @@ from jackfield.errors import JackfieldError, LoadError
 from jackfield.interfaces import Artifact, Backend, BatchingPolicy, Executor, Loader, Scheduler, TensorExecutor
 from jackfield.lifecycle.padding import settle_padding
 from jackfield.lifecycle.probe import settle_batch_axis
+from jackfield.lifecycle.ragged import settle_ragged
 from jackfield.lifecycle.warmup import Progress, warm_up
 from jackfield.plugins.registry import Registry
 from jackfield.types import Device
@@ -133,6 +134,7 @@ class Opener:
             declared = config.warm_up if isinstance(config.warm_up, WarmUp) else None
             began = time.perf_counter()
             length = settle_batch_axis(executor, config.batch_axis, artifact.declared_batch, declared)
+            settle_ragged(executor, length, declared)
             if policy.pad is not None:
                 policy.padding = settle_padding(executor, policy.pad, length, declared)
             self._spent("probe_s", began)

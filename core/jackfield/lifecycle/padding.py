@@ -109,6 +109,8 @@ def _check_places(padding: Padding) -> None:
     for name, axes in padding.inputs.items():
         spec = signature.by_name[name]
         for number, place in axes:
+            if spec.ragged:
+                raise LoadError(f"`pad` cannot pad input '{name}': its rows may differ in shape as they are")
             if spec.batch_axis is None or (spec.shape is not None and spec.shape[number] != -1):
                 why = "it has no batch axis" if spec.batch_axis is None else f"its length is {spec.shape[number]}"  # type: ignore[index]
                 raise LoadError(f"`pad` cannot pad axis '{padding.axes[place].name}' of input '{name}': {why}")

@@ -6,6 +6,10 @@
         def predict(self, x: Annotated[NDArray[np.float32], Shape(-1, 16)]) -> NDArray[np.float32]: ...
         def unload(self): ...                                # optional, once, after the last call
 
+Rows that differ in shape share a step if `predict` takes them as a list: `x: list[NDArray[np.float32]]`, or with the
+shape of one row `list[Annotated[NDArray[np.float32], Shape(-1, 16)]]`, is a list of arrays, one for each row of all
+requests that share the step; what is returned may be such a list too.
+
 The source `model.py:Classifier` or `package.module:Classifier` names the class, which is the consent to run its code.
 `source` finds and imports the class, `annotations` reads the types of `predict`, `declared` takes what the
 configuration says of them, `loader` puts these together; `backend` makes an instance, `executor` calls it, `convert`

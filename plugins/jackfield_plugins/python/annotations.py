@@ -21,12 +21,14 @@ _RETURNS = "one such type, or a TypedDict, NamedTuple or dataclass of such"
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A tensor, and how Python sees it: `element` is `str` or `bytes` for lists of these, None for arrays.
+    """A tensor, and how Python sees it: `element` is `str` or `bytes` for lists of these, None for arrays; `rows`: a
+    list of arrays, one a row, of shapes that may differ.
     `none_if_absent`: an input that may be left out but has no default, so None is handed over."""
 
     spec: TensorSpec
     element: type | None = None
     none_if_absent: bool = False
+    rows: bool = False
 
 
 Plain = Callable[[Any], Sequence[Any]]
@@ -128,6 +130,11 @@ def _tensor(name: str, hint: Any, *, has_default: bool) -> Bound | None:
     origin, args = get_origin(inner), get_args(inner)
     if origin is list and args in ((str,), (bytes,)) and (shape is None or len(shape) == 1):
         return Bound(TensorSpec(name, Datatype.BYTES, shape or (-1,), optional=optional), args[0])
+    if origin is list and len(args) == 1 and shape is None:
+        row = _tensor(name, args[0], has_default=False)
+        if row is not None and row.element is None and not row.rows and row.spec.datatype is not Datatype.BYTES:
+            whole = None if row.spec.shape is None else (-1, *row.spec.shape)
+            return Bound(TensorSpec(name, row.spec.datatype, whole, optional=optional, ragged=True), rows=True)
     if origin is np.ndarray:
         dtype = _dtype(args)
         if dtype is not None:

@@ -31,7 +31,8 @@ class PythonBackend(Backend):
             raise LoadError(f"making '{artifact.source}' raised {told(error)}") from error
         if artifact.signature is None:
             raise LoadError(f"'{artifact.source}' comes without a signature")
-        capabilities = Capabilities(max_rows=None if model.batch else 1)
+        mixed = any(bound.rows for bound in model.inputs)
+        capabilities = Capabilities(max_rows=None if model.batch else 1, mixed_shapes=mixed)
         executor = PythonExecutor(instance, model, artifact.signature, capabilities)
         try:
             executor.load()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from jackfield_plugins.python.annotations import Bound
 
 
 def from_array(bound: Bound, array: Array) -> Any:
-    """The array itself, or a list of bytes or str. Raises InvalidRequest for bytes that are not UTF-8."""
+    """The array itself, or a list of its rows, of bytes or str. Raises InvalidRequest for bytes that are not UTF-8."""
+    if bound.rows:
+        return list(array)
     if bound.element is None:
         return array
     items: list[bytes] = array.ravel().tolist()
@@ -27,6 +30,21 @@ def from_array(bound: Bound, array: Array) -> Any:
                 f"input '{bound.spec.name}': element {index} is not UTF-8 text ({error.reason} at byte {error.start})"
             ) from None
     return texts
+
+
+def to_rows(spec: TensorSpec, value: Any) -> Array:
+    """A list of rows as one array; of different shapes, as an array of objects. Raises as `to_array` does."""
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return to_array(spec, value)
+    if not isinstance(value, Sequence | np.ndarray):
+        raise ExecutionFailed(f"output '{spec.name}' must be a list of arrays, not a {type(value).__name__}")
+    rows = [to_array(spec, row) for row in value]
+    if rows and all((row.shape, row.dtype) == (rows[0].shape, rows[0].dtype) for row in rows):
+        return np.stack(rows)
+    batch: Array = np.empty(len(rows), object)
+    for place, row in enumerate(rows):
+        batch[place] = row
+    return batch
 
 
 def to_array(spec: TensorSpec, value: Any) -> Array:

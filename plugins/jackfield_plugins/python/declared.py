@@ -32,7 +32,9 @@ def overlay(bound: Bound | None, given: DeclaredTensor) -> Bound:
     element = bound.element if given.datatype is Datatype.BYTES else None
     if element is not None and given.shape is None:
         spec = replace(spec, shape=(-1,))
-    return replace(bound, spec=replace(spec, optional=bound.spec.optional), element=element)
+    ragged = bound.rows and given.datatype is not Datatype.BYTES
+    spec = replace(spec, optional=bound.spec.optional, ragged=ragged)
+    return replace(bound, spec=spec, element=element, rows=ragged)
 
 
 def known(role: str, names: Sequence[str], given: Sequence[DeclaredTensor], source: str) -> dict[str, DeclaredTensor]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from jackfield import Array, Capabilities, Signature, TensorExecutor
 from jackfield.errors import ExecutionFailed
-from jackfield_plugins.python.convert import from_array, to_array
+from jackfield_plugins.python.convert import from_array, to_array, to_rows
 from jackfield_plugins.python.loader import PythonModel
 
 
@@ -46,7 +46,7 @@ class PythonExecutor(TensorExecutor):
         value = self._waited(self._predict(**arguments))
         values = self._apart(value)
         return {
-            b.spec.name: to_array(b.spec, v)
+            b.spec.name: to_rows(b.spec, v) if b.rows else to_array(b.spec, v)
             for b, v in zip(self._outputs, values, strict=True)
             if b.spec.name in outputs
         }
