@@ -13,7 +13,7 @@ from jackfield.padding import Lengths, Padding
 from jackfield.types import Array, Capabilities, Signature, TensorSpec
 from jackfield.work import Outcome, Response, Step, Work
 
-_Prepared = tuple[dict[str, Array], Sequence[str], Lengths | None]
+_Prepared = tuple[dict[str, Array], Sequence[str]]
 
 
 class TensorExecutor(Executor):
@@ -40,26 +40,25 @@ class TensorExecutor(Executor):
         datatypes). Raises anything on failure. The inputs are not to be changed; the outputs pass to the caller."""
 
     def prepare(self, step: Step) -> _Prepared:
-        """The joined inputs, which outputs anybody wants, and what lengths the inputs were padded to."""
+        """The joined inputs, and which outputs anybody wants."""
         work = step.work
         wanted = _wanted(work, self.signature.output_names)
         if self.padding is None:
-            return join(self.signature, work), wanted, None
-        target = self.padding.target(work)
-        return join_padded(self.padding, work, target), wanted, target
+            return join(self.signature, work), wanted
+        return join_padded(self.padding, work, self.padding.target(work)), wanted
 
     def execute(self, step: Step) -> Outcome:
         """Run the step and part its outputs; fails as a whole if an output does not fit the signature."""
-        inputs, wanted, lengths = step.payload
+        inputs, wanted = step.payload
         report = step.work[0].report
         start = time.perf_counter()
         outputs = self.run(inputs, wanted)
         ran = time.perf_counter()
         self._check(outputs, wanted, step.rows)
-        if lengths is not None:
-            self._check_lengths(outputs, lengths)
+        if self.padding is not None:
+            self._check_lengths(self.padding, outputs, self.padding.target(step.work))
         parts = part(self.signature, step.work, outputs)
-        if lengths is not None and self.padding is not None:
+        if self.padding is not None:
             cut(self.padding, step.work, parts)
         if report is not None:
             report.execute += ran - start
@@ -84,8 +83,8 @@ class TensorExecutor(Executor):
                     f"{expected if spec.shape is not None else 'any shape'} and {spec.datatype}"
                 )
 
-    def _check_lengths(self, outputs: dict[str, Array], lengths: Lengths) -> None:
-        for name, axes in self.padding.outputs.items() if self.padding is not None else ():
+    def _check_lengths(self, padding: Padding, outputs: dict[str, Array], lengths: Lengths) -> None:
+        for name, axes in padding.outputs.items():
             for number, place in axes:
                 if name in outputs and (length := outputs[name].shape[number]) != lengths[place]:
                     raise ExecutionFailed(
