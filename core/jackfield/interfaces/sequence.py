@@ -19,12 +19,16 @@ class Progress(Protocol):
     pending: int
     """Tokens with which it can take part in the next step: those of its prompt that are not computed yet; one for each
     of its sequences once it decodes."""
+    width: int
+    """Tokens with which it takes part in a step once it decodes, at most."""
     decoding: bool
     """Whether it only waits for its next tokens, and so must take part whole; otherwise any part of `pending` will
     do."""
 
     def need(self, tokens: int | None = None) -> int:
-        """Free KV-cache blocks that `reserve(tokens)` would take; None: blocks until it has given its next token."""
+        """Free KV-cache blocks that `reserve(tokens)` would take; None: all that it takes until it gives its next token.
+
+        What the cache knows of its prompt counts as computed: `pending` is up to date afterwards."""
         ...
 
     def reserve(self, tokens: int) -> bool:

@@ -36,6 +36,8 @@ class ScriptedSequence:
         if self._blocks(self.prompt + tokens - 1) > owner.blocks:
             raise InvalidRequest(f"{self.prompt} and {tokens} tokens do not fit into {owner.blocks} blocks")
 
+    width = 1
+
     @property
     def pending(self) -> int:
         """Tokens that are to be computed before it gives its next one."""
