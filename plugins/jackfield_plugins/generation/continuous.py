@@ -1,7 +1,7 @@
 """Batching policy `continuous`: each step is made of tokens, of sequences that run and of such that begin.
 
 All that decode take part in every step. Beside them prompts are prefilled in chunks, so large that the step takes at
-most `stretch` times what decoding alone takes; larger, the more works are being prefilled for each one that decodes. New
+most `stretch` times what decoding alone takes; larger, where several works come for four that decode. New
 work is taken in the scheduler's order, as soon as there are blocks for its prompt beside what the others still need. When
 blocks run out, the least important work gives its back and is computed anew later: by priority, then the youngest. What
 was preempted goes before anything new; and what was preempted `patience` times is more important than all that was not,
@@ -21,6 +21,10 @@ from jackfield import BatchingPolicy, Capacity, Options, Progress, Step, Wait, W
 from jackfield_plugins.generation.pace import Pace
 
 
+_URGENCY = 4.0
+"""How much more one that waits for its first token counts than one that waits for its next, once they are many."""
+
+
 class ContinuousOptions(Options):
     """What a step of text generation is made of."""
 
@@ -28,10 +32,11 @@ class ContinuousOptions(Options):
     """Most sequences that share a step."""
     max_prefill_tokens: int = Field(default=512, ge=1)
     """Most tokens of prompts in a step."""
-    min_prefill_tokens: int = Field(default=16, ge=1)
+    min_prefill_tokens: int = Field(default=4, ge=1)
     """Tokens of prompts that a step may have however long it takes."""
-    stretch: float = Field(default=2.0, gt=1)
-    """How many times longer a step may take with prefill than without it, for those that decode."""
+    stretch: float = Field(default=1.45, gt=1)
+    """How many times longer a step may take with prefill than without it, for those that decode. Larger: the first token
+    of a long prompt comes sooner, and the others come less evenly meanwhile."""
     reserve: float = Field(default=0.02, ge=0, lt=1)
     """Share of the KV cache that is left to sequences that run when another begins."""
     patience: int = Field(default=2, ge=1)
@@ -165,9 +170,11 @@ class Continuous(BatchingPolicy):
         if not rows:
             return own.max_prefill_tokens
         alone = pace.decoding(rows)
-        if alone is None or not pace.row:
+        if alone is None:
+            return 0  # this step tells
+        if not pace.row:
             return own.min_prefill_tokens
-        allowed = alone * (own.stretch - 1) * max(coming / rows, 1.0)
+        allowed = alone * (own.stretch - 1) * max(_URGENCY * (coming - 1) / rows, 1.0)
         return int(min(max(allowed / pace.row, own.min_prefill_tokens), own.max_prefill_tokens))
 
     def _get(self, work: Work, tokens: int) -> bool:

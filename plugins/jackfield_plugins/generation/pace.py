@@ -21,15 +21,11 @@ class Pace:
             known = self._decoding.get(size)
             self._decoding[size] = seconds if known is None else known + _NEWEST * (seconds - known)
         elif prefill:
-            base = self.decoding(decoding) if decoding else 0.0
+            base = self.decoding(decoding)
             if base is not None:
                 each = max(seconds - base, 0.0) / prefill
                 self.row = each if not self.row else self.row + _NEWEST * (each - self.row)
 
     def decoding(self, tokens: int) -> float | None:
         """What a step takes in which so many tokens are decoded; None if nothing is known of one like it."""
-        size = tokens.bit_length()
-        known = self._decoding.get(size)
-        if known is not None or not self._decoding:
-            return known
-        return self._decoding[min(self._decoding, key=lambda other: (abs(other - size), other))]
+        return self._decoding.get(tokens.bit_length()) if tokens else 0.0

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from jackfield.errors import InvalidRequest
+
+_PATH = re.compile(r"\$\.(\w+)")
 
 MAX_N = 64
 MAX_STOPS = 16
@@ -134,13 +137,14 @@ def _token_id(key: object) -> object:
     return int(key) if isinstance(key, str) and key.isascii() and key.isdecimal() and len(key) < 20 else key
 
 
-def _short(value: object) -> str:
-    shown = str(value) if not isinstance(value, int) or abs(value) < 10**20 else "a huge number"
-    return shown if len(shown) <= 40 else shown[:37] + "..."
+def _short(value: float) -> str:
+    if isinstance(value, int):
+        return str(value) if abs(value) < 10**20 else "a huge number"
+    return f"{value:.10g}"
 
 
 def _told(error: msgspec.ValidationError) -> str:
     """msgspec's sentence, which names no value: "Expected `int`, got `str` - at `$.top_k`"."""
     what, _, where = str(error).partition(" - at ")
-    name = where.strip("`").removeprefix("$.").partition("[")[0]
-    return f"parameter '{name}': {what[:1].lower()}{what[1:].replace('`', '')}" if name else what.replace("`", "")
+    name = _PATH.search(where)
+    return f"parameter '{name[1] if name else ''}': {what[:1].lower()}{what[1:].replace('`', '')}"
