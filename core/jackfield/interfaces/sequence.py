@@ -26,7 +26,8 @@ class Progress(Protocol):
     do."""
 
     def need(self, tokens: int | None = None) -> int:
-        """Free KV-cache blocks that `reserve(tokens)` would take; None: all that it takes until it gives its next token.
+        """Free KV-cache blocks that `reserve(tokens)` would take; None: all that it takes until it gives its next
+        token.
 
         What the cache knows of its prompt counts as computed: `pending` is up to date afterwards."""
         ...

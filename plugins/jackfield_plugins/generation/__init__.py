@@ -1,8 +1,8 @@
 """Generating text: decoders, their checkpoints, and the parts of the engine that are theirs alone.
 
-`blocks`, `prefix` and `cache` are the KV cache, `continuous` plans steps by `pace`, `rows` holds what a step is made of,
-`sequence` is the state of a generation, `sampling` chooses tokens, `answer` is what clients are told, and `executor` joins
-these with a `decoder`.
+`blocks`, `prefix` and `cache` are the KV cache, `continuous` plans steps by `pace`, `rows` holds what a step is made
+of, `sequence` is the state of a generation, `sampling` chooses tokens, `answer` is what clients are told, and
+`executor` joins these with a `decoder`.
 """
 
 from __future__ import annotations

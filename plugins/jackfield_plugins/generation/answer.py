@@ -30,8 +30,9 @@ MakeDetokenizer = Callable[[], Detokenizer]
 class Piece(msgspec.Struct):
     """A part of one choice's answer: `response.parameters["pieces"]` is a list of these.
 
-    `finish`: empty as long as it goes on; `stop` if a text, a token or the model's own end stopped it, which `stop` tells
-    (None: the model's own); `length` if it could not be longer. The token that ended it is in `tokens`, not in `text`.
+    `finish`: empty as long as it goes on; `stop` if a text, a token or the model's own end stopped it, which `stop`
+    tells (None: the model's own); `length` if it could not be longer. The token that ended it is in `tokens`, not in
+    `text`.
     """
 
     index: int

@@ -1,13 +1,14 @@
 """Batching policy `continuous`: each step is made of tokens, of sequences that run and of such that begin.
 
 All that decode take part in every step. Beside them prompts are prefilled in chunks, so large that the step takes at
-most `stretch` times what decoding alone takes; larger, where several works come for four that decode. New
-work is taken in the scheduler's order, as soon as there are blocks for its prompt beside what the others still need. When
-blocks run out, the least important work gives its back and is computed anew later: by priority, then the youngest. What
-was preempted goes before anything new; and what was preempted `patience` times is more important than all that was not,
-so each work comes to its end.
+most `stretch` times what decoding alone takes; larger, where several works come for four that decode. New work is taken
+in the scheduler's order, as soon as there are blocks for its prompt beside what the others still need. When blocks run
+out, the least important work gives its back and is computed anew later: by priority, then the youngest. What was
+preempted goes before anything new; and what was preempted `patience` times is more important than all that was not, so
+each work comes to its end.
 
-Iteration-level scheduling is from "Orca" (Yu et al., 2022), chunks beside decoding from "SARATHI" (Agrawal et al., 2023).
+Iteration-level scheduling is from "Orca" (Yu et al., 2022), chunks beside decoding from "SARATHI" (Agrawal et al.,
+2023).
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from pydantic import Field
 
 from jackfield import BatchingPolicy, Capacity, Options, Progress, Step, Wait, Waiting, Work
 from jackfield_plugins.generation.pace import Pace
-
 
 _URGENCY = 4.0
 """How much more one that waits for its first token counts than one that waits for its next, once they are many."""
@@ -35,8 +35,8 @@ class ContinuousOptions(Options):
     min_prefill_tokens: int = Field(default=4, ge=1)
     """Tokens of prompts that a step may have however long it takes."""
     stretch: float = Field(default=1.45, gt=1)
-    """How many times longer a step may take with prefill than without it, for those that decode. Larger: the first token
-    of a long prompt comes sooner, and the others come less evenly meanwhile."""
+    """How many times longer a step may take with prefill than without it, for those that decode. Larger: the first
+    token of a long prompt comes sooner, and the others come less evenly meanwhile."""
     reserve: float = Field(default=0.02, ge=0, lt=1)
     """Share of the KV cache that is left to sequences that run when another begins."""
     patience: int = Field(default=2, ge=1)

@@ -1,32 +1,25 @@
-"""The executor of generation: joins a decoder, its KV cache, sampling and detokenising into steps on the engine loop."""
+"""The executor of generation: joins a decoder, its KV cache, sampling and text into steps on the engine loop."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence as Many
+from collections.abc import Mapping
+from collections.abc import Sequence as Many
 from dataclasses import dataclass
 
 import numpy as np
 
-from jackfield import Array, Capacity, Datatype, Outcome, Response, SequenceExecutor, Signature, Step, TensorSpec, Work
-from jackfield.errors import ExecutionFailed, InvalidRequest, JackfieldError
-from jackfield_plugins.generation.answer import Answer, MakeDetokenizer
-from jackfield_plugins.generation.blocks import BlockPool, blocks_for
+from jackfield import Array, Capacity, Outcome, Response, SequenceExecutor, Step, Work
+from jackfield.errors import ExecutionFailed, JackfieldError
+from jackfield_plugins.generation.accepting import SIGNATURE, Accepting
+from jackfield_plugins.generation.answer import MakeDetokenizer
+from jackfield_plugins.generation.blocks import BlockPool
 from jackfield_plugins.generation.cache import KeyValueCache
 from jackfield_plugins.generation.decoder import Decoder, TokenRows
-from jackfield_plugins.generation.parameters import Parameters, check, parameters
-from jackfield_plugins.generation.prefix import Chain, salt_of
 from jackfield_plugins.generation.rows import Rows
 from jackfield_plugins.generation.sampling.logprobs import Likelihood, likelihood
-from jackfield_plugins.generation.sampling.sampler import Choice, choose, seed_of
-from jackfield_plugins.generation.sequence import Generation, Sequence, buffer
-
-TOKENS = "tokens"
-SIGNATURE = Signature(
-    (TensorSpec(TOKENS, Datatype.INT32, (-1,)),),
-    (TensorSpec(TOKENS, Datatype.INT32, (-1,)), TensorSpec("text", Datatype.BYTES, (1,))),
-)
-"""A prompt as tokens; the first choice as tokens and text. Everything else is in the parameters: see `answer`."""
+from jackfield_plugins.generation.sampling.sampler import choose
+from jackfield_plugins.generation.sequence import Generation, Sequence
 
 
 @dataclass(slots=True, eq=False)
@@ -59,39 +52,15 @@ class GenerationExecutor(SequenceExecutor):
         self.pool = BlockPool(decoder.blocks, decoder.block_size)
         self.cache = KeyValueCache(self.pool, sequences, decoder.spec.context, prefixes)
         self.rows: Rows[Sequence] = Rows(self.cache.tables, sequences + 256)
-        self._detokenizer = detokenizer
-        self._ends = frozenset(ends)
+        spec = decoder.spec
+        self._accepting = Accepting(self.cache, self.rows, spec.vocabulary, spec.context, sequences, ends, detokenizer)
         self._sequences = sequences
         self._begun: dict[Work, None] = {}
 
     def accept(self, work: Work) -> None:
-        """Check prompt and parameters. The latter are `Parameters` in `parameters["sampling"]`, or stand there by name."""
-        request = work.request
-        vocabulary, context = self.decoder.spec.vocabulary, self.decoder.spec.context
-        given = request.parameters.get("sampling")
-        if isinstance(given, Parameters):
-            check(given, vocabulary)
-            p = given
-        else:
-            p = parameters(request.parameters, vocabulary)
-        prompt = request.inputs[TOKENS]
-        if not len(prompt):
-            raise InvalidRequest(f"the prompt for model '{request.model}' must have at least one token, got none")
-        if len(prompt) + (p.max_tokens != 0) > context:
-            raise InvalidRequest(
-                f"the prompt for model '{request.model}' has {len(prompt)} tokens, and must leave room for an answer in "
-                f"a context of {context}"
-            )
-        if prompt.min() < 0 or prompt.max() >= vocabulary:
-            raise InvalidRequest(
-                f"the prompt for model '{request.model}' must hold tokens from 0 to {vocabulary - 1}, got "
-                f"{int(prompt.min() if prompt.min() < 0 else prompt.max())}"
-            )
-        if p.n > self._sequences:
-            raise InvalidRequest(f"parameter 'n' must be at most {self._sequences} for '{request.model}', got {p.n}")
-        room = self._room(work, len(prompt), p)
-        work.extra = self._generation(work, prompt, p, room)
-        work.rows = p.n
+        """Check prompt and parameters: see `Accepting`."""
+        work.extra = self._accepting.generation(work)
+        work.rows = work.extra.width
 
     def release(self, work: Work) -> None:
         """Its blocks are free again."""
@@ -128,7 +97,7 @@ class GenerationExecutor(SequenceExecutor):
             elif part == sequence.pending:
                 wanted.append(row - 1)
             if part == sequence.pending and sequence.room:
-                self._fork(generation)
+                self._accepting.fork(generation)
                 new = generation.forks if not generation.forked else []
                 chosen += [sequence, *new]
                 where += [len(decoding) + len(wanted) - 1] * (1 + len(new))
@@ -144,7 +113,7 @@ class GenerationExecutor(SequenceExecutor):
         logits = self.decoder.run(plan.rows)
         ran = time.perf_counter()
         choices = [sequence.choice for sequence in plan.chosen]
-        plain = all([choice.plain for choice in choices])
+        plain = all(choice.plain for choice in choices)
         tokens, likely, faults = choose(logits, plan.where, choices, plain)
         failed = {plan.chosen[place]: error for place, error in faults.items()}
         self._computed(plan, logits)
@@ -157,8 +126,8 @@ class GenerationExecutor(SequenceExecutor):
         return Outcome(results)
 
     def state(self) -> Mapping[str, float]:
-        """What the cache holds and has found, for metrics: `waste` is the share of places in held blocks without a token.
-        On the thread that plans."""
+        """What the cache holds and has found, for metrics: `waste` is the share of places in held blocks without a
+        token. On the thread that plans."""
         pool = self.pool
         held = [sequence for work in self._begun for sequence in work.extra.sequences]
         places, unused = self.cache.waste(held)
@@ -176,47 +145,6 @@ class GenerationExecutor(SequenceExecutor):
         """Give back the decoder's memory."""
         self.decoder.close()
 
-    def _room(self, work: Work, prompt: int, p: Parameters) -> int:
-        """Most tokens of each answer."""
-        size, whole = self.pool.size, self.pool.count // p.n * self.pool.size
-        most = min(self.decoder.spec.context, whole) - prompt
-        asked = p.max_tokens if p.max_tokens is not None else max(most, 1)
-        if prompt + asked > self.decoder.spec.context:
-            raise InvalidRequest(
-                f"{prompt} tokens of prompt and {asked} of answer are more than the context of "
-                f"{self.decoder.spec.context} of model '{work.request.model}'"
-            )
-        if asked > most:
-            raise InvalidRequest(
-                f"{p.n} x {blocks_for(prompt + asked, size)} KV-cache blocks are needed at most, and model "
-                f"'{work.request.model}' has {self.pool.count}"
-            )
-        return asked
-
-    def _generation(self, work: Work, prompt: Array, p: Parameters, room: int) -> Generation:
-        chain = Chain(salt_of(work.request.tenant, p.cache_salt), self.pool.size)
-        first = self._sequence(p, buffer(prompt, p.given, room), len(prompt), chain, 0, seed_of(p))
-        return Generation(self.cache, self.rows, len(prompt), p, first)
-
-    def _sequence(self, p: Parameters, tokens: Array, prompt: int, chain: Chain, index: int, seed: int) -> Sequence:
-        endings = [*(() if p.ignore_eos else self._ends), *p.stop_token_ids] if p.min_tokens else []
-        choice = Choice(p, tokens[:prompt], endings, index, seed)
-        answer = Answer(index, p, self._ends, self._detokenizer)
-        for token in p.given:
-            choice.add(token)
-            answer.recall(token)
-        return Sequence(tokens, prompt + len(p.given), len(tokens) - prompt, chain, choice, answer)
-
-    def _fork(self, generation: Generation) -> None:
-        """Have the other choices ready for when the prompt is computed; another try finds them there."""
-        if generation.forked or generation.forks:
-            return
-        p, first, prompt = generation.parameters, generation.sequences[0], generation.prompt
-        generation.forks = [
-            self._sequence(p, first.tokens.copy(), prompt, first.chain, index, first.choice.seed)
-            for index in range(1, p.n)
-        ]
-
     def _computed(self, plan: _Plan, logits: Array) -> None:
         """Keys and values of all rows are there."""
         size = self.pool.size
@@ -229,7 +157,9 @@ class GenerationExecutor(SequenceExecutor):
         for generation, sequence, part in plan.prefill:
             start = sequence.computed
             if generation.prompt_likelihoods is not None and start < generation.prompt:
-                self._prompt_likelihoods(generation, sequence, part, logits, int(np.searchsorted(plan.rows.wanted, row)))
+                self._prompt_likelihoods(
+                    generation, sequence, part, logits, int(np.searchsorted(plan.rows.wanted, row))
+                )
             self.cache.computed(sequence, start + part)
             row += part
             if sequence.pending:
@@ -240,7 +170,9 @@ class GenerationExecutor(SequenceExecutor):
             elif not generation.forked:
                 generation.fork()
 
-    def _prompt_likelihoods(self, generation: Generation, sequence: Sequence, part: int, logits: Array, at: int) -> None:
+    def _prompt_likelihoods(
+        self, generation: Generation, sequence: Sequence, part: int, logits: Array, at: int
+    ) -> None:
         found, p = generation.prompt_likelihoods, generation.parameters
         assert found is not None
         assert p.logprobs is not None
@@ -272,6 +204,3 @@ class GenerationExecutor(SequenceExecutor):
                 if sequence in failed:
                     return failed[sequence]
         return generation.told(work.request.stream)
-
-
-__all__ = ["SIGNATURE", "TOKENS", "GenerationExecutor"]

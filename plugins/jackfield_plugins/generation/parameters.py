@@ -24,10 +24,10 @@ MAX_LOGPROBS = 20
 class Parameters(msgspec.Struct, frozen=True, kw_only=True):
     """How to choose tokens, and when to stop. Immutable.
 
-    `max_tokens` None: as many as the context holds. `temperature` 0 takes the likeliest token. `top_k` 0 is all.
-    `seed` None is random. `stop`: texts before which the answer ends. `logprobs` None gives none, n the n likeliest
-    besides the one that was taken. `echo`: the answer begins with the prompt. `cache_salt` keeps a prompt's cached blocks
-    apart from those of others. `given`: tokens of the answer that were generated and told elsewhere, to be continued.
+    `max_tokens` None: as many as the context holds. `temperature` 0 takes the likeliest token. `top_k` 0 is all. `seed`
+    None is random. `stop`: texts before which the answer ends. `logprobs` None gives none, n the n likeliest besides
+    the one that was taken. `echo`: the answer begins with the prompt. `cache_salt` keeps a prompt's cached blocks apart
+    from those of others. `given`: tokens of the answer that were generated and told elsewhere, to be continued.
     """
 
     max_tokens: int | None = None

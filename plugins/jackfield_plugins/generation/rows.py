@@ -25,9 +25,9 @@ D = TypeVar("D", bound=Decoded)
 
 
 class Rows(Generic[D]):
-    """`order`: the sequences that decode, each at the place of its `slot`; the first rows of the buffers are theirs, with
-    their newest token and its position. What is prefilled is written behind them, for one step. `tables`: int32 [lines,
-    blocks], as `KeyValueCache` keeps it."""
+    """`order`: the sequences that decode, each at the place of its `slot`; the first rows of the buffers are theirs,
+    with their newest token and its position. What is prefilled is written behind them, for one step. `tables`: int32
+    [lines, blocks], as `KeyValueCache` keeps it."""
 
     def __init__(self, tables: Array, room: int) -> None:
         self.order: list[D] = []

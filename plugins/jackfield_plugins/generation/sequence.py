@@ -22,9 +22,10 @@ _ALL = 2**31
 
 
 class Sequence:
-    """One answer in the making. `tokens`: int32, prompt and answer; `length` of them are there, and the first `computed`
-    have keys and values in the cache, in the blocks of `table`. `room`: most tokens of the answer. `slot`: its place
-    among the rows that decode, -1 if it is not among them; `line`: its line in the tables, -1 if it holds nothing."""
+    """One answer in the making. `tokens`: int32, prompt and answer; `length` of them are there, and the first
+    `computed` have keys and values in the cache, in the blocks of `table`. `room`: most tokens of the answer. `slot`:
+    its place among the rows that decode, -1 if it is not among them; `line`: its line in the tables, -1 if it holds
+    nothing."""
 
     __slots__ = ("answer", "chain", "choice", "computed", "length", "line", "room", "slot", "table", "tokens")
 
@@ -54,9 +55,9 @@ class Sequence:
 class Generation:
     """What a work of generation is: `work.extra`. Implements `Progress`.
 
-    `sequences`: the prompt's own until that is computed, then one for each choice that is not over; `forks`: the others,
-    ready for that moment. `reserved`: which take part in the next step, with how many tokens. `copies`: blocks that are
-    to be copied before that.
+    `sequences`: the prompt's own until that is computed, then one for each choice that is not over; `forks`: the
+    others, ready for that moment. `reserved`: which take part in the next step, with how many tokens. `copies`: blocks
+    that are to be copied before that.
     """
 
     def __init__(self, cache: KeyValueCache, rows: Rows[Sequence], prompt: int, p: Parameters, first: Sequence) -> None:
@@ -193,7 +194,7 @@ class Generation:
 
     def _update(self) -> None:
         total = sum([sequence.length - sequence.computed for sequence in self.sequences])
-        self.decoding = total == len(self.sequences) and all([s.slot >= 0 for s in self.sequences])
+        self.decoding = total == len(self.sequences) and all(s.slot >= 0 for s in self.sequences)
         self.pending = total if self.decoding else min(total, self._limit)
 
     def _need_of_all(self) -> int:
@@ -218,11 +219,3 @@ def _arrays(piece: Piece) -> dict[str, Array]:
     text = np.empty(1, object)
     text[0] = piece.text.encode()
     return {"tokens": np.array(piece.tokens, np.int32), "text": text}
-
-
-def buffer(prompt: Array, given: tuple[int, ...], room: int) -> Array:
-    """Space for a prompt and an answer of `room` tokens, int32, of which those that are `given` are there."""
-    tokens = np.zeros(len(prompt) + room, np.int32)
-    tokens[: len(prompt)] = prompt
-    tokens[len(prompt) : len(prompt) + len(given)] = given
-    return tokens

@@ -81,8 +81,8 @@ class Watched(Decoder):
 
 
 class NumpyDecoder(Watched):
-    """A decoder with attention over random weights: rotary positions, grouped queries, RMS norms. Each row is computed by
-    itself, always in one order, so its logits do not depend on what else is in a step."""
+    """A decoder with attention over random weights: rotary positions, grouped queries, RMS norms. Each row is computed
+    by itself, always in one order, so its logits do not depend on what else is in a step."""
 
     def __init__(
         self,
@@ -99,7 +99,8 @@ class NumpyDecoder(Watched):
         self.hidden, self.heads, self.shared, self.size = 16, 4, 2, 8
 
         def matrix(rows: int, columns: int) -> Array:
-            return (draw.standard_normal((rows, columns)) * 1.4 / np.sqrt(columns)).astype(np.float32)
+            numbers: Array = draw.standard_normal((rows, columns)) * 1.4 / np.sqrt(columns)
+            return numbers.astype(np.float32)
 
         width, narrow = self.heads * self.size, self.shared * self.size
         self.layers = [
@@ -121,7 +122,8 @@ class NumpyDecoder(Watched):
 
     def compute(self, rows: TokenRows) -> Array:
         hidden = [
-            self._row(*one) for one in zip(rows.tokens.tolist(), rows.positions.tolist(), rows.tables[rows.lines], strict=True)
+            self._row(*one)
+            for one in zip(rows.tokens.tolist(), rows.positions.tolist(), rows.tables[rows.lines], strict=True)
         ]
         logits = np.empty((len(rows.wanted), self.spec.vocabulary), np.float32)
         for number, row in enumerate(rows.wanted.tolist()):
@@ -135,7 +137,7 @@ class NumpyDecoder(Watched):
             self.values[:, destination] = self.values[:, source]
 
     def _row(self, token: int, position: int, table: Array) -> Array:
-        x = self.embedding[token].copy()
+        x: Array = self.embedding[token].copy()
         block, within = table[position // self.block_size], position % self.block_size
         count = position + 1
         blocks = table[: -(-count // self.block_size)]
@@ -194,4 +196,5 @@ class HashDecoder(Watched):
 
 
 def _norm(x: Array) -> Array:
-    return x / np.sqrt((x * x).mean() + np.float32(1e-5))
+    normed: Array = x / np.sqrt((x * x).mean() + np.float32(1e-5))
+    return normed

@@ -39,9 +39,7 @@ class Engine:
             rows = step.payload.rows
             return decoding + row * max(len(rows.tokens) - len(step.payload.decoding), 0)
 
-        self.simulation = Simulation(
-            self.policy, scheduler or InOrder(Options()), self.executor, duration=duration
-        )
+        self.simulation = Simulation(self.policy, scheduler or InOrder(Options()), self.executor, duration=duration)
 
     def submit(self, prompt: Sequence[int] | Array, *, priority: int = 0, tenant: str = "", **more: Any) -> Work:
         """A request arrives. `more` are parameters; `stream` and `timeout` as in a request."""

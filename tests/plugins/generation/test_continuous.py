@@ -39,11 +39,9 @@ def test_conservation(chunk: int, scheduler: str) -> None:
             return Continuous(options)
 
         def scheduler(self) -> Scheduler:
-            return {
-                "fifo": lambda: Fifo(Options()),
-                "priority": lambda: Priority(PriorityOptions(ageing_s=0.001)),
-                "fair": lambda: Fair(FairOptions()),
-            }[scheduler]()
+            if scheduler == "fifo":
+                return Fifo(Options())
+            return Fair(FairOptions()) if scheduler == "fair" else Priority(PriorityOptions(ageing_s=0.001))
 
     run_state_machine_as_test(Machine, settings=THOROUGH)
 

@@ -1,7 +1,9 @@
-"""A request's tokens are the same alone and in company, in chunks, from the cache, after preemption, as one of four, and
-beside neighbours that go: with a decoder that has attention over a paged cache."""
+"""A request's tokens are the same alone and in company, in chunks, from the cache, after preemption, as one of four,
+and beside neighbours that go: with a decoder that has attention over a paged cache."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from tests.plugins.generation.engine import Engine
 
 DRAW = np.random.default_rng(7)
 PROMPTS = [DRAW.integers(0, 61, size).tolist() for size in (1, 2, 3, 4, 5, 7, 8, 9, 13, 16, 17, 30)]
-SAMPLED = {"temperature": 0.9, "top_p": 0.95, "repetition_penalty": 1.1}
+SAMPLED: dict[str, Any] = {"temperature": 0.9, "top_p": 0.95, "repetition_penalty": 1.1}
 LENGTH = 14
 
 
@@ -60,9 +62,7 @@ def test_together_in_chunks_and_preempted(
     )
     greedy = [engine.submit(prompt, max_tokens=LENGTH) for prompt in PROMPTS]
     engine.simulation.advance(0.05)
-    drawn = [
-        engine.submit(prompt, max_tokens=LENGTH, seed=number, **SAMPLED) for number, prompt in enumerate(PROMPTS)
-    ]
+    drawn = [engine.submit(prompt, max_tokens=LENGTH, seed=number, **SAMPLED) for number, prompt in enumerate(PROMPTS)]
     engine.drain()
     assert [engine.tokens(work) for work in greedy] == alone
     assert [engine.tokens(work) for work in drawn] == sampled
@@ -135,9 +135,7 @@ def test_an_answer_is_continued_elsewhere(alone: list[list[int]], sampled: list[
             rest = Engine(NumpyDecoder()).run(prompt, max_tokens=LENGTH, given=alone[number][:told])
             assert rest == alone[number][told:]
             drawn = sampled[number]
-            rest = Engine(NumpyDecoder()).run(
-                prompt, max_tokens=LENGTH, seed=number, given=drawn[:told], **SAMPLED
-            )
+            rest = Engine(NumpyDecoder()).run(prompt, max_tokens=LENGTH, seed=number, given=drawn[:told], **SAMPLED)
             assert rest == drawn[told:]
 
 

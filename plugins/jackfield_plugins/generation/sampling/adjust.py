@@ -57,8 +57,8 @@ class Adjustments:
 
 
 def adjust(logits: Array, all_of: Sequence[tuple[Adjustments, int]]) -> None:
-    """Change `logits`, float32 [rows, vocabulary], in place: a row for each of the adjustments, which come with how many
-    tokens were said."""
+    """Change `logits`, float32 [rows, vocabulary], in place: a row for each of the adjustments, which come with how
+    many tokens were said."""
     penalised = [(row, one) for row, (one, _) in enumerate(all_of) if one.size]
     if penalised:
         _penalise(logits, penalised)

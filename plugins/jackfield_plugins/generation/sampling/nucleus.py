@@ -1,10 +1,13 @@
 """Drawing one token of a row: temperature, top-k, top-p and min-p.
 
-In that order, each on what the one before has left: the k largest; of these the fewest that have a share p of the weight;
-of these those that weigh at least a share p of the largest. Where tokens weigh the same, the lower number is larger.
+In that order, each on what the one before has left: the k largest; of these the fewest that have a share p of the
+weight; of these those that weigh at least a share p of the largest. Where tokens weigh the same, the lower number is
+larger.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -12,6 +15,8 @@ from jackfield import Array
 
 _CHUNK = 256  # logits that are summed together first: a running sum over a whole vocabulary would cost three times more
 _SHARES = (1e-2, 1e-4, 1e-7)  # shares of the largest weight, above which a nucleus is looked for
+_HALVINGS = 6  # of the range of weights in which its border lies, so that few are left to be sorted
+_TINY = 1e-14
 
 
 def draw(logits: Array, chance: float, temperature: float, top_k: int, top_p: float, min_p: float) -> int:
@@ -44,7 +49,8 @@ def largest(logits: Array, count: int) -> Array:
 
 
 def _bound(logits: Array, count: int) -> float:
-    """What at least `count` of `logits` reach: so many parts have a largest one that does, and that is quick to know."""
+    """What at least `count` of `logits` reach: so many parts have a largest one that does, and that is quick to
+    know."""
     whole = len(logits) - len(logits) % _CHUNK
     if count > whole // _CHUNK:
         return -np.inf
@@ -68,11 +74,21 @@ def _nucleus(weights: Array, top_p: float) -> Array:
         if float(weights[places].sum(dtype=np.float64)) >= wanted:
             break
     else:
-        places = np.arange(len(weights))
-    order = np.argsort(-weights[places], kind="stable")
-    sums = np.cumsum(weights[places[order]], dtype=np.float64)
-    count = min(int(np.searchsorted(sums, wanted)) + 1, len(order))
-    return np.sort(places[order[:count]])
+        share, places = 0.0, np.arange(len(weights))
+    kept = weights[places]
+    low, high, above = share, 2.0, 0.0  # what weighs `high` is in, and that is `above` in all; less than `low` is out
+    for _ in range(_HALVINGS):
+        middle = math.sqrt(max(low, _TINY) * high)
+        total = float(kept[kept >= middle].sum(dtype=np.float64))
+        if total >= wanted:
+            low = middle
+        else:
+            high, above = middle, total
+    between = np.flatnonzero((kept >= low) & (kept < high))
+    order = between[np.argsort(-kept[between], kind="stable")]
+    sums = above + np.cumsum(kept[order], dtype=np.float64)
+    count = int(np.searchsorted(sums, wanted)) + 1
+    return np.sort(places[np.concatenate([np.flatnonzero(kept >= high), order[:count]])])
 
 
 def _pick(weights: Array, chance: float) -> int:

@@ -24,7 +24,8 @@ def _distribution(logits: Array, temperature: float, top_k: int, top_p: float, m
     keep &= weights >= min_p * weights[0]
     left = np.zeros(len(order))
     left[order] = weights * keep
-    return left / left.sum()
+    shares: Array = left / left.sum()
+    return shares
 
 
 @settings(deadline=None, derandomize=True, max_examples=60)

@@ -9,6 +9,7 @@ import pytest
 
 from jackfield import Array
 from jackfield_plugins.generation.parameters import Parameters
+from jackfield_plugins.generation.sampling.adjust import adjust
 from jackfield_plugins.generation.sampling.logprobs import likelihood
 from jackfield_plugins.generation.sampling.sampler import Choice, choose, seed_of
 
@@ -89,7 +90,7 @@ def test_penalties_and_biases_are_as_defined(seed: int) -> None:
     logits = _logits(1, seed)[0]
     draw = np.random.default_rng(seed)
     said = draw.integers(0, 40, 90).tolist()  # more tokens than there is room for at first
-    given = {
+    given: dict[str, Any] = {
         "repetition_penalty": float(draw.uniform(0.5, 2)),
         "presence_penalty": float(draw.uniform(-2, 2)),
         "frequency_penalty": float(draw.uniform(-2, 2)),
@@ -98,8 +99,6 @@ def test_penalties_and_biases_are_as_defined(seed: int) -> None:
     expected = _adjusted(logits, said, Parameters(**given))
     choice = _choice(said=tuple(said), temperature=0.0, **given)
     assert _one(logits, choice) == int(expected.argmax())
-    from jackfield_plugins.generation.sampling.adjust import adjust
-
     row = logits[None].copy()
     assert choice.adjustments is not None
     adjust(row, [(choice.adjustments, choice.said)])

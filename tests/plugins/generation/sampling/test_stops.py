@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +30,7 @@ def test_cuts_change_nothing(text: str, stops: list[str], cuts: list[int], inclu
     watch = Stops(stops, include)
     given_on = ""
     places = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in pairwise(places):
         given_on += watch.add(text[start:end])
         assert text.startswith(given_on)
         if watch.found is not None:
