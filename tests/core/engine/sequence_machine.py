@@ -39,6 +39,7 @@ class SequenceMachine(RuleBasedStateMachine):
         self.cancelled: set[Work] = set()
         self.excused: set[Work] = set()
         self.serial = 0
+        self.most = most
 
         def begin() -> None:
             self.executor = ScriptedSequences(blocks, most=most, poison={POISON: Fault.RAISE})
@@ -111,6 +112,11 @@ class SequenceMachine(RuleBasedStateMachine):
         """Each run fails, or no longer."""
         self._excuse()
         self.executor.always = Fault.RAISE if on else None
+
+    @rule(policy=st.booleans(), scheduler=st.booleans())
+    def change(self, policy: bool, scheduler: bool) -> None:
+        """Other options, while work waits and runs."""
+        self.simulation.reconfigure(self.policy(self.most) if policy else None, self.scheduler() if scheduler else None)
 
     @precondition(lambda self: self.serial % 5 == 4)
     @rule()

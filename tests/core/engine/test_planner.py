@@ -271,7 +271,7 @@ def test_a_change_leaves_alone_what_runs_and_what_is_larger_runs_alone() -> None
     after = planner.next(1.0)
     assert isinstance(after, Step)
     assert (after.work, after.rows) == ([large[1]], 3)
-    planner.ended(after, 2.0)
+    planner.ended(after, 2.0, [Response({})])
     assert observed == [after], "a policy is told of steps that it has not planned"
     assert (refused, planner.running, planner.busy) == ([], [], False)
 
