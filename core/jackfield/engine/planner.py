@@ -103,10 +103,11 @@ class Planner:
         """The next step, already taken out of the queue; or when to ask again."""
         for work in self.queue.advance(now):
             self._refused(work, Expired(EXPIRED))
-        if len(self._begun) > len(self._on_device):
+        between = self._release is not None and len(self._begun) > len(self._on_device)
+        if between:
             self._expire_begun(now)
         while True:
-            if not len(self.queue) and len(self._begun) == len(self._on_device):
+            if not len(self.queue) and not (between and len(self._begun) > len(self._on_device)):
                 return Wait(None)
             capacity = self._capacity()
             if self._steps:
@@ -129,8 +130,11 @@ class Planner:
             self._notice(step)
         self._on_device.difference_update(step.work)
         for work, result in zip(step.work, results, strict=False):
-            if work.final is not None or not (result is None or (isinstance(result, Response) and not result.final)):
-                self._leave(work)
+            open_still = result is None or (isinstance(result, Response) and not result.final)
+            if not open_still or work.final is not None:
+                del self._begun[work]
+                if self._release is not None:
+                    self._leave(work)
         if self._earlier and step.work[0] in self._earlier:
             self._earlier.difference_update(step.work)
             return

@@ -12,6 +12,7 @@ from jackfield.testing.clock import VirtualClock
 from jackfield.testing.contracts import (
     BackendContract,
     BatchingPolicyContract,
+    ContinuingPolicyContract,
     EndpointContract,
     Example,
     LoaderContract,
@@ -33,6 +34,7 @@ __all__ = [
     "Answer",
     "BackendContract",
     "BatchingPolicyContract",
+    "ContinuingPolicyContract",
     "EndpointContract",
     "Example",
     "Fault",

@@ -11,7 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from jackfield import BatchingPolicy, Options, Scheduler, Wait, Work
 from jackfield.interfaces import Capacity
-from jackfield.testing import ScriptedSequences, Simulation, make_work
+from jackfield.testing import ContinuingPolicyContract, ScriptedSequences, Simulation, make_work
 from jackfield.testing.plain import InOrder
 from jackfield_plugins.generation import jackfield_batching_policies
 from jackfield_plugins.generation.continuous import Continuous, ContinuousOptions
@@ -178,3 +178,13 @@ def test_the_pace_tells_decoding_and_prefill_apart() -> None:
     assert pace.decoding(9) == pytest.approx(0.02)
     assert pace.row == pytest.approx(0.001)
     assert (pace.decoding(0), pace.decoding(100)) == (0.0, None)
+
+
+class TestContract(ContinuingPolicyContract):
+    def policy(self) -> Continuous:
+        return Continuous(ContinuousOptions())
+
+
+class TestContractWithSmallChunks(ContinuingPolicyContract):
+    def policy(self) -> Continuous:
+        return Continuous(ContinuousOptions(max_prefill_tokens=3, min_prefill_tokens=1, reserve=0))
