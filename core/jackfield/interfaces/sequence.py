@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
 from jackfield.interfaces.executor import Executor
@@ -61,3 +62,8 @@ class SequenceExecutor(Executor):
     def release(self, work: Work) -> None:
         """Give back what `work` holds: it is over, whether it is answered, failed, cancelled or expired. Called once
         the step that it takes part in has ended, possibly for work that holds nothing, or twice. Must not raise."""
+
+    def state(self) -> Mapping[str, float]:
+        """What it holds, by name, to be shown in metrics; few names, which never come from clients. Called on the event
+        loop, beside all else: it must return a new mapping at once. Empty by default."""
+        return {}

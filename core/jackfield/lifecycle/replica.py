@@ -49,6 +49,7 @@ class LocalReplica:
         self.max_rows = limits.max_rows
         self.failure: str | None = None
         self.policy_state = policy.state
+        self.executor_state = executor.state if isinstance(executor, SequenceExecutor) else dict[str, float]
         self._accept = executor.accept if isinstance(executor, SequenceExecutor) else None
         self._now = clock.now
         self._post = post

@@ -110,6 +110,12 @@ class Version:
         """What the batching policies have learned, by the replica's name."""
         return {replica.name: replica.policy_state() for replica in self.replicas if hasattr(replica, "policy_state")}
 
+    @property
+    def executor_states(self) -> dict[str, Mapping[str, float]]:
+        """What the executors of work of many steps hold, by the replica's name."""
+        replicas = [replica for replica in self.replicas if hasattr(replica, "executor_state")]
+        return {replica.name: state for replica in replicas if (state := replica.executor_state())}
+
     async def load(self) -> None:
         """Start the replicas, one after another; afterwards the version is ready or failed. Never raises LoadError."""
         self._enter(VersionState.LOADING)

@@ -127,9 +127,9 @@ class GenerationExecutor(SequenceExecutor):
 
     def state(self) -> Mapping[str, float]:
         """What the cache holds and has found, for metrics: `waste` is the share of places in held blocks without a
-        token. On the thread that plans."""
+        token. A lane may change it meanwhile, so the figures are those of about this moment."""
         pool = self.pool
-        held = [sequence for work in self._begun for sequence in work.extra.sequences]
+        held = [sequence for work in list(self._begun) for sequence in work.extra.sequences]
         places, unused = self.cache.waste(held)
         return {
             "blocks": pool.count,

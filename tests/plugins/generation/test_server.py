@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import Metric
 
 import jackfield_plugins.generation
 import jackfield_plugins.scheduling
@@ -16,6 +19,7 @@ from jackfield import Request, Response, Server
 from jackfield.errors import InvalidRequest
 from jackfield.testing import serving
 from jackfield_plugins.generation.executor import GenerationExecutor
+from jackfield_plugins.prometheus.families import families
 from tests.core.lifecycle.fakes import in_loop, until
 from tests.plugins.generation.decoders import HashDecoder, NumpyDecoder
 from tests.plugins.generation.engine import Engine
@@ -90,12 +94,28 @@ async def test_a_prompt_that_is_far_too_long_is_refused_at_once() -> None:
         assert executor.decoder.runs == 0  # type: ignore[attr-defined]
 
 
+def generate_latest_of(server: Server) -> str:
+    """The server's metrics as text."""
+    registry = CollectorRegistry()
+
+    class Now:
+        def collect(self) -> Iterator[Metric]:
+            return families(server, {}, 0)
+
+    registry.register(Now())  # type: ignore[arg-type]
+    return generate_latest(registry).decode()
+
+
 @in_loop
 async def test_the_policy_is_the_one_that_generation_needs() -> None:
     async with _serving(GenerationExecutor(HashDecoder(100))) as server:
         await server.submit(_request(PROMPT, max_tokens=3)).future
         (state,) = server.versions[0].policy_states.values()
         assert "preemptions" in state
+        (held,) = server.versions[0].executor_states.values()
+        assert held["blocks"] == 100
+        text = generate_latest_of(server)
+        assert re.search(r'jackfield_executor_state\{.*name="blocks".*\} 100.0', text)
     async with _serving(
         GenerationExecutor(HashDecoder(100)),
         batching={"policy": "continuous", "max_sequences": 3},

@@ -7,8 +7,8 @@ be tested by one or two methods, and may widen a bound where the plugin means to
         def policy(self):
             return Steady(SteadyOptions(rows=4))
 
-`batching`, `continuing`, `scheduler`, `router`, `observer`, `endpoint`, `loader` and `backend` are the contracts; policies and
-schedulers are put through the same `traffic`, and `watching` judges what they do meanwhile.
+`batching`, `continuing`, `scheduler`, `router`, `observer`, `endpoint`, `loader` and `backend` are the contracts;
+policies and schedulers are put through the same `traffic`, and `watching` judges what they do meanwhile.
 """
 
 from jackfield.testing.contracts.backend import BackendContract
