@@ -102,7 +102,7 @@ def generate_latest_of(server: Server) -> str:
         def collect(self) -> Iterator[Metric]:
             return families(server, {}, 0)
 
-    registry.register(Now())  # type: ignore[arg-type]
+    registry.register(Now())
     return generate_latest(registry).decode()
 
 
