@@ -27,12 +27,14 @@ if TYPE_CHECKING:
         Loader,
         Observer,
         Placement,
+        Progress,
         Reconfigurable,
         Replica,
         ReplicaSpec,
         Route,
         Router,
         Scheduler,
+        SequenceExecutor,
         Settled,
         TensorExecutor,
         Waiting,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from jackfield.padding import Lengths, Padding, PadOptions, Scale
     from jackfield.server import Server
     from jackfield.shape import Shape
+    from jackfield.stream import Stream
     from jackfield.types import Array, Capabilities, Datatype, Device, Signature, TensorSpec
     from jackfield.work import Outcome, Request, Response, State, Step, StepReport, Wait, Work
 
@@ -73,6 +76,7 @@ __all__ = [
     "PadOptions",
     "Padding",
     "Placement",
+    "Progress",
     "Reconfigurable",
     "Replica",
     "ReplicaSpec",
@@ -82,6 +86,7 @@ __all__ = [
     "Router",
     "Scale",
     "Scheduler",
+    "SequenceExecutor",
     "Server",
     "Settled",
     "Shape",
@@ -89,6 +94,7 @@ __all__ = [
     "State",
     "Step",
     "StepReport",
+    "Stream",
     "TensorExecutor",
     "TensorSpec",
     "Version",
@@ -105,6 +111,7 @@ _HOMES = (
     "clock",
     "shape",
     "options",
+    "stream",
     "padding",
     "interfaces",
     "config",

@@ -23,6 +23,7 @@ from jackfield.lifecycle.observers import Observers
 from jackfield.lifecycle.version import Version, first_failure
 from jackfield.logs import quieten
 from jackfield.plugins.registry import Registry
+from jackfield.stream import BUFFER, Stream
 from jackfield.types import Array, Datatype
 from jackfield.work import Request, Response, Sink, Work
 
@@ -149,6 +150,16 @@ class Server:
         """
         self._check_running()
         return self.model(request.model).version(request.version).submit(request, told)
+
+    def stream(self, request: Request, *, buffer: int = BUFFER) -> Stream:
+        """Accept `request`, and return its answer as a stream of responses: `async with server.stream(request) as
+        stream`.
+
+        `buffer`: how many responses may wait for their reader before the request is cancelled. Raises as `submit`, at
+        once. A model that answers in one step gives one response.
+        """
+        self._check_running()
+        return self.model(request.model).version(request.version).stream(request, buffer)
 
     def cancel(self, work: Work) -> None:
         """Withdraw work that was submitted: nobody waits for it any more."""

@@ -24,8 +24,9 @@ class State(StrEnum):
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """What an endpoint decoded. `outputs` empty means all; `priority` 1 is highest, 0 the default one;
-    `timeout` is in seconds from acceptance; `tenant` and `trace` come from the transport."""
+    """What an endpoint decoded. `outputs` empty means all; `priority` 1 is highest, 0 the default one; `timeout` is in
+    seconds from acceptance; `tenant` and `trace` come from the transport. `stream`: whoever asks takes the answer in
+    pieces; otherwise there is exactly one response."""
 
     model: str
     inputs: dict[str, Array]
@@ -37,6 +38,7 @@ class Request:
     timeout: float | None = None
     tenant: str = ""
     trace: str = ""
+    stream: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -34,6 +34,7 @@ FLOORS: dict[str, int] = {
     "jackfield.hookspecs": 4,
     "jackfield.engine": 4,
     "jackfield.clients": 4,
+    "jackfield.stream": 4,
     "jackfield.plugins": 5,
     "jackfield.config": 6,
     "jackfield.logs": 7,

@@ -18,16 +18,19 @@ def conclude(work: Work, result: Result, now: float) -> Result | None:
     if work.deadline is not None and now > work.deadline and not isinstance(result, Cancelled):
         result = Expired(EXPIRED)
     if isinstance(result, Response):
-        if not result.final:
+        if result.final:
+            work.final = State.COMPLETED
+            work.finished = now
             return result
-        work.final = State.COMPLETED
-    else:
-        if not isinstance(result, JackfieldError):  # an executor is foreign code
-            result = ExecutionFailed(  # type: ignore[unreachable]
-                f"the executor answered with an object of type {type(result).__name__}"
-            )
-        work.final = _state_of(result)
-        work.error = result
+        if work.request.stream:
+            return result
+        result = ExecutionFailed("the executor answered in pieces a request that was to have one response")
+    if not isinstance(result, JackfieldError):  # an executor is foreign code
+        result = ExecutionFailed(  # type: ignore[unreachable]
+            f"the executor answered with an object of type {type(result).__name__}"
+        )
+    work.final = _state_of(result)
+    work.error = result
     work.finished = now
     return result
 

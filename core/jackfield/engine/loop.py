@@ -20,7 +20,7 @@ from jackfield.engine.bisect import reports_of, run_step
 from jackfield.engine.planner import Planner
 from jackfield.engine.wake import Wake
 from jackfield.errors import JackfieldError, Unavailable
-from jackfield.interfaces import BatchingPolicy, Capacity, Executor, Scheduler
+from jackfield.interfaces import BatchingPolicy, Capacity, Executor, Scheduler, SequenceExecutor
 from jackfield.work import Result, Step, StepReport, Wait, Work
 
 log = structlog.get_logger("jackfield.engine")
@@ -68,11 +68,13 @@ class EngineLoop:
         self._deliver = deliver
         self._died = died
         self._refused: list[tuple[Work, Result]] = []
-        self._planner = Planner(name, policy, scheduler, self._capacity, self._refuse)
+        self._release = executor.release if isinstance(executor, SequenceExecutor) else None
+        self._planner = Planner(name, policy, scheduler, self._capacity, self._refuse, self._release)
         self._inbox: deque[Work] = deque()
         self._withdrawn: deque[Work] = deque()
+        self._begun: deque[Work] = deque()  # withdrawn between two steps: only a lane may touch what the executor holds
         self._changes: deque[tuple[BatchingPolicy | None, Scheduler | None]] = deque()
-        self._ended: deque[tuple[Step, float]] = deque()
+        self._ended: deque[tuple[Step, float, Sequence[Result | None]]] = deque()
         self._submitted_rows = 0  # written by the event loop; work of no rows counts as one, so that it is noticed
         self._admitted_rows = 0  # written by whoever plans
         self._wake_at = 0
@@ -114,10 +116,13 @@ class EngineLoop:
             self._wake.set()
 
     def withdraw(self, work: Work) -> None:
-        """Forget `work`, which is over, if it still waits."""
+        """Forget `work`, which is over, if it waits or is between two steps."""
         if not work.running:
             self._withdrawn.append(work)
             self._take_turn()
+        elif self._release is not None:
+            self._begun.append(work)
+            self._wake.set()
 
     def reconfigure(self, policy: BatchingPolicy | None, scheduler: Scheduler | None) -> None:
         """Plan with these from the next step on at the latest; None: as before. They belong to the loop then."""
@@ -195,7 +200,7 @@ class EngineLoop:
     def _sleep(self, wait: Wait) -> None:
         self._wake_at = self._admitted_rows + max(wait.rows - self._planner.queue.rows, 0)
         self._wake.arm()
-        put_down = self._ended or self._withdrawn or self._changes
+        put_down = self._ended or self._withdrawn or self._begun or self._changes
         if put_down or self._stopping or (self._inbox and self._submitted_rows >= self._wake_at):
             self._wake.disarm()
             return
@@ -206,6 +211,8 @@ class EngineLoop:
         while self._ended:
             self._planner.ended(*self._ended.popleft())
         self._take_in()
+        while self._begun:
+            self._planner.withdraw(self._begun.popleft())
 
     def _take_in(self) -> None:
         planner = self._planner
@@ -215,15 +222,20 @@ class EngineLoop:
             self._admitted_rows += work.rows or 1
             planner.admit(work, now)
         while self._withdrawn:
-            planner.withdraw(self._withdrawn.popleft())
+            work = self._withdrawn.popleft()
+            if work.running:  # it has begun meanwhile
+                self._begun.append(work)
+            else:
+                planner.withdraw(work)
         while self._changes:
             planner.reconfigure(*self._changes.popleft())
 
     def _run(self, step: Step) -> None:
+        results: Sequence[Result | None] = ()
         try:
             results = run_step(self._executor, step, self._device, self._now)
         finally:
-            self._ended.append((step, self._now()))
+            self._ended.append((step, self._now(), results))
             self._wake.set()
         done = [(work, result) for work, result in zip(step.work, results, strict=True) if result is not None]
         self._deliver(done, reports_of(step))

@@ -16,7 +16,7 @@ from jackfield.engine.queue import Queue
 from jackfield.engine.sharing import sharing_of, unassign
 from jackfield.errors import ExecutionFailed, Expired, JackfieldError
 from jackfield.interfaces import BatchingPolicy, Capacity, Scheduler
-from jackfield.work import Step, StepReport, Wait, Work
+from jackfield.work import Response, Result, Step, StepReport, Wait, Work
 
 log = structlog.get_logger("jackfield.engine")
 
@@ -27,7 +27,8 @@ _LOOK_AGAIN = 1.0  # seconds after which a policy that says "wait" is asked agai
 class Planner:
     """Owns queue, policy and the set of running steps. Used by one thread at a time.
 
-    `refused` is called with work that will not run and why (expired, or its policy failed): deliver it.
+    `refused` is called with work that will not run, or not on, and why (expired, or its policy failed): deliver it.
+    `release` is called with work that has begun, or was to begin, and is over; None: no work takes more than one step.
     """
 
     def __init__(
@@ -37,10 +38,13 @@ class Planner:
         scheduler: Scheduler,
         capacity: Callable[[], Capacity],
         refused: Callable[[Work, JackfieldError], None],
+        release: Callable[[Work], None] | None = None,
     ) -> None:
         self.name = name
         self.queue = Queue(scheduler)
-        self.running: list[Work] = []
+        self._begun: dict[Work, None] = {}
+        self._on_device: set[Work] = set()
+        self._release = release
         self._policy = policy
         self._sharing = sharing_of(policy)
         self._capacity = capacity
@@ -54,6 +58,11 @@ class Planner:
         """Whether a step was planned that has not ended."""
         return self._steps > 0
 
+    @property
+    def running(self) -> list[Work]:
+        """The works that have begun and are not over, in the order in which they began."""
+        return list(self._begun)
+
     def admit(self, work: Work, now: float) -> None:
         """Let `work` wait, unless it is over already. A scheduler that does not take it in costs this work alone."""
         if work.final is not None:
@@ -66,8 +75,12 @@ class Planner:
             self._not_taken(work, error)
 
     def withdraw(self, work: Work) -> None:
-        """Forget `work` that was cancelled, if it still waits."""
-        self.queue.remove(work)
+        """Forget `work`, which is over, if it waits or is between two steps; on the device, it is when its step
+        ends."""
+        if not work.running:
+            self.queue.remove(work)
+        elif work in self._begun and work not in self._on_device:
+            self._leave(work)
 
     def reconfigure(self, policy: BatchingPolicy | None, scheduler: Scheduler | None) -> None:
         """Plan with `policy` and in the order of `scheduler` from now on; each is new and unused, None: as before.
@@ -78,7 +91,7 @@ class Planner:
             if before is not None or self._sharing is not None:
                 self.queue.rekey(unassign if self._sharing is None else self._sharing.assign)
             self._policy = policy
-            self._earlier.update(self.running)
+            self._earlier.update(self._on_device)
         if scheduler is not None:
             self._foresees = scheduler.foresees
             if not scheduler.foresees:
@@ -90,36 +103,61 @@ class Planner:
         """The next step, already taken out of the queue; or when to ask again."""
         for work in self.queue.advance(now):
             self._refused(work, Expired(EXPIRED))
+        between = self._release is not None and len(self._begun) > len(self._on_device)
+        if between:
+            self._expire_begun(now)
         while True:
-            if not len(self.queue):
+            if not len(self.queue) and not (between and len(self._begun) > len(self._on_device)):
                 return Wait(None)
             capacity = self._capacity()
             if self._steps:
                 capacity = replace(capacity, busy=True)
             try:
-                plan = self._policy.plan(self.queue, self.running, capacity, now)
+                plan = self._policy.plan(self.queue, tuple(self._begun), capacity, now)
                 if isinstance(plan, Wait):
-                    if not self._steps:
+                    if not self._steps and len(self.queue):
                         self._check_offered()
                     return self._bounded(plan, now)
                 return self._start(plan, capacity, now)
             except Exception as error:  # a foreign policy may raise anything: it costs one request, never the loop
                 self._fail_oldest(error)
 
-    def ended(self, step: Step, now: float) -> None:
-        """The step had run at `now`, before anybody was answered; the device is free for the next."""
+    def ended(self, step: Step, now: float, results: Sequence[Result | None]) -> None:
+        """The step had run at `now`, before anybody was answered; the device is free for the next. Work whose result
+        leaves it open goes on. `results` is empty if the executor is gone for good."""
         self._steps -= 1
         if self._foresees:
             self._notice(step)
-        gone = set(step.work)
-        self.running = [work for work in self.running if work not in gone]
+        self._on_device.difference_update(step.work)
+        for work, result in zip(step.work, results, strict=False):
+            open_still = result is None or (isinstance(result, Response) and not result.final)
+            if not open_still or work.final is not None:
+                del self._begun[work]
+                if self._release is not None:
+                    self._leave(work)
         if self._earlier and step.work[0] in self._earlier:
-            self._earlier -= gone
+            self._earlier.difference_update(step.work)
             return
         try:
             self._policy.observe(step, now)
         except Exception:
             log.exception("batching policy raised in observe", replica=self.name)
+
+    def _leave(self, work: Work) -> None:
+        """`work` is over."""
+        self._begun.pop(work, None)
+        if self._release is not None:
+            try:
+                self._release(work)
+            except Exception:
+                log.exception("executor raised in release", replica=self.name)
+
+    def _expire_begun(self, now: float) -> None:
+        """Give up work between two steps whose deadline has passed."""
+        for work in self.running:
+            if work.deadline is not None and work.deadline <= now and work not in self._on_device:
+                self._leave(work)
+                self._refused(work, Expired(EXPIRED))
 
     def _notice(self, step: Step) -> None:
         """Learn what a step takes at least; forgotten slowly, so that one lucky step does not count for ever."""
@@ -133,11 +171,13 @@ class Planner:
         rows = self._checked(chosen, capacity)
         report = StepReport(self.name, rows, len(chosen), now)
         for work in chosen:
-            self.queue.remove(work)
-            work.running = True
+            if not work.running:
+                self.queue.remove(work)
+                work.running = True
+                self._begun[work] = None
             work.report = report
         report.waiting = self.queue.rows
-        self.running.extend(chosen)
+        self._on_device.update(chosen)
         self._steps += 1
         return Step(chosen, rows)
 
@@ -147,8 +187,8 @@ class Planner:
         rows = 0
         key = chosen[0].key
         for work in chosen:
-            if work not in self.queue:
-                raise ValueError("planned work that does not wait")
+            if work not in self.queue and (work not in self._begun or work in self._on_device):
+                raise ValueError("planned work that neither waits nor is between two steps")
             if work.key != key:
                 raise ValueError("planned works of different keys into one step")
             rows += work.rows
@@ -181,9 +221,13 @@ class Planner:
 
     def _fail_oldest(self, error: Exception) -> None:
         log.error("planning failed", replica=self.name, error=f"{type(error).__name__}: {error}")
-        try:
-            oldest = next(iter(self.queue))
-        except Exception:  # the scheduler is at fault as well: any member will do
-            oldest = self.queue.any()
-        self.queue.remove(oldest)
+        if not len(self.queue):
+            oldest = next(work for work in self._begun if work not in self._on_device)
+        else:
+            try:
+                oldest = next(iter(self.queue))
+            except Exception:  # the scheduler is at fault as well: any member will do
+                oldest = self.queue.any()
+            self.queue.remove(oldest)
+        self._leave(oldest)
         self._refused(oldest, ExecutionFailed(f"the batching policy or scheduler of replica '{self.name}' failed"))

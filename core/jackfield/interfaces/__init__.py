@@ -10,6 +10,7 @@ from jackfield.interfaces.placement import Placement, Reconfigurable, Replica, R
 from jackfield.interfaces.plug import Plug
 from jackfield.interfaces.router import Candidate, Router
 from jackfield.interfaces.scheduler import Line, Scheduler
+from jackfield.interfaces.sequence import Progress, SequenceExecutor
 from jackfield.interfaces.tensor import TensorExecutor
 
 __all__ = [
@@ -26,12 +27,14 @@ __all__ = [
     "Observer",
     "Placement",
     "Plug",
+    "Progress",
     "Reconfigurable",
     "Replica",
     "ReplicaSpec",
     "Route",
     "Router",
     "Scheduler",
+    "SequenceExecutor",
     "Settled",
     "TensorExecutor",
     "Waiting",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from jackfield.interfaces.plug import Plug
 from jackfield.options import Options
@@ -61,6 +61,9 @@ class BatchingPolicy(Plug, ABC):
     pad: PadOptions | None = None
     padding: Padding | None = None
 
+    continues: ClassVar[bool] = False
+    """Whether it plans work of many steps out of `running`: such work needs a policy that does."""
+
     def __init__(self, options: Options) -> None:
         self.settings = options
 
@@ -70,10 +73,12 @@ class BatchingPolicy(Plug, ABC):
         ask again.
 
         What is returned leaves the queue and runs together; all of it must have one `key`, and at most `capacity.rows`
-        rows unless a single work has more. `running` holds the work of the step that is on the device, if any. Asked
-        again when work arrives, a step ends, or the moment of the last Wait has come. If it raises, the oldest work
-        fails with its error, so that a faulty policy cannot stop the loop. Options can be changed while running, by
-        another policy in this one's place: work that waits may then have more than `max_rows`, and runs alone.
+        rows unless a single work has more. `running` holds, in the order in which they began, the works that have begun
+        and are not over: those of the step that is on the device, which cannot be planned, and those of many steps that
+        are between two; a policy that plans these reads and changes their `extra`, a `Progress`. Asked again when work
+        arrives, a step ends, or the moment of the last Wait has come. If it raises, the oldest work fails with its
+        error, so that a faulty policy cannot stop the loop. Options can be changed while running, by another policy in
+        this one's place: work that waits may then have more than `max_rows`, and runs alone.
         """
 
     def observe(self, step: Step, now: float) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 from jackfield.config.models import ModelConfig, Section
 from jackfield.engine.admission import Limits
 from jackfield.errors import ConfigError, JackfieldError
-from jackfield.interfaces import BatchingPolicy, Line, Scheduler
+from jackfield.interfaces import BatchingPolicy, Executor, Line, Scheduler
 from jackfield.lifecycle.limits import limits
+from jackfield.lifecycle.policies import suited
 from jackfield.plugins.registry import Registry
-from jackfield.types import Capabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,10 @@ class Change:
 class Changing:
     """Knows what one replica runs with now. Used on the event loop."""
 
-    def __init__(
-        self, config: ModelConfig, policy: BatchingPolicy, capabilities: Capabilities, registry: Registry
-    ) -> None:
+    def __init__(self, config: ModelConfig, policy: BatchingPolicy, executor: Executor, registry: Registry) -> None:
         self._config = config
         self._policy = policy
-        self._capabilities = capabilities
+        self._executor = executor
         self._registry = registry
 
     def to(self, config: ModelConfig) -> Change:
@@ -42,14 +40,15 @@ class Changing:
         policy: BatchingPolicy | None = None
         scheduler: Scheduler | None = None
         if config.batching != self._config.batching:
-            policy = self._padding_as_before(made("batching", config, self._registry))
+            chosen = suited(self._executor, config, self._registry)
+            policy = self._padding_as_before(made("batching", chosen, self._registry))
         if config.scheduler != self._config.scheduler:
             scheduler = made("scheduler", config, self._registry)
         line: Line | None = None
         try:
             if scheduler is not None:
                 line = scheduler.line()
-            most = limits(config, self._policy if policy is None else policy, self._capabilities)
+            most = limits(config, self._policy if policy is None else policy, self._executor.capabilities)
         except Exception as error:  # plugins are foreign code
             raise ConfigError(f"a plugin failed: {type(error).__name__}: {error}") from error
         return Change(config, most, policy, scheduler, line)

@@ -12,8 +12,18 @@ import structlog
 
 from jackfield.config.models import ModelConfig, WarmUp
 from jackfield.errors import JackfieldError, LoadError
-from jackfield.interfaces import Artifact, Backend, BatchingPolicy, Executor, Loader, Scheduler, TensorExecutor
+from jackfield.interfaces import (
+    Artifact,
+    Backend,
+    BatchingPolicy,
+    Executor,
+    Loader,
+    Scheduler,
+    SequenceExecutor,
+    TensorExecutor,
+)
 from jackfield.lifecycle.padding import settle_padding
+from jackfield.lifecycle.policies import suited
 from jackfield.lifecycle.probe import settle_batch_axis
 from jackfield.lifecycle.ragged import settle_ragged
 from jackfield.lifecycle.warmup import Progress, warm_up
@@ -126,7 +136,7 @@ class Opener:
         raise LoadError(f"device '{wanted}' cannot be had: backend '{backend_name}' sees {seen}")
 
     def _ready(self, executor: Executor, artifact: Artifact, progress: Progress) -> Opened:
-        config = self.config
+        config = suited(executor, self.config, self.registry)
         policy: BatchingPolicy = self.registry.get("batching", config.batching.name)(config.batching.options)
         scheduler: Scheduler = self.registry.get("scheduler", config.scheduler.name)(config.scheduler.options)
         took = 0.0
@@ -149,6 +159,8 @@ class Opener:
                 self._spent("warm_up_s", began)
         elif policy.pad is not None:
             raise LoadError("`pad` is not possible with this model's backend: it maps no tensors to tensors")
+        if isinstance(executor, SequenceExecutor):  # the next step is made of what this one gives
+            return Opened(executor, policy, scheduler, 1)
         overlap = config.overlap if isinstance(config.overlap, bool) else took > _WORTH_OVERLAPPING
         return Opened(executor, policy, scheduler, 2 if overlap and executor.capabilities.concurrent else 1)
 

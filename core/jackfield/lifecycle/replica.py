@@ -15,7 +15,7 @@ from jackfield.engine.admission import Admission, Limits
 from jackfield.engine.delivery import conclude
 from jackfield.engine.loop import EngineLoop
 from jackfield.errors import Cancelled, Unavailable, Unsupported
-from jackfield.interfaces import BatchingPolicy, Executor, Scheduler
+from jackfield.interfaces import BatchingPolicy, Executor, Scheduler, SequenceExecutor
 from jackfield.lifecycle.changing import Change, Changing
 from jackfield.work import Result, StepReport, Work
 
@@ -49,6 +49,8 @@ class LocalReplica:
         self.max_rows = limits.max_rows
         self.failure: str | None = None
         self.policy_state = policy.state
+        self.executor_state = executor.state if isinstance(executor, SequenceExecutor) else dict[str, float]
+        self._accept = executor.accept if isinstance(executor, SequenceExecutor) else None
         self._now = clock.now
         self._post = post
         self._stepped = stepped
@@ -96,6 +98,8 @@ class LocalReplica:
         if self.failure is not None or self._draining:
             self._refuse()
         self._admission.check(work)
+        if self._accept is not None:
+            self._accept(work)
         if not self._works:
             self._idle.clear()
         self._works.add(work)
@@ -155,6 +159,8 @@ class LocalReplica:
             return
         if work.final is not None:
             self._forget(work)
+            if answer is not result:  # the engine may hold that it goes on
+                self._loop.withdraw(work)
         try:
             work.sink(work, answer)
         except Exception:  # a sink that fails must not cost the others in its batch their answers

@@ -48,7 +48,7 @@ class LocalSpec:
             limits=limits(self.config, opened.policy, opened.executor.capabilities),
             step_timeout=self.config.step_timeout_s,
             lanes=opened.lanes,
-            changing=Changing(self.config, opened.policy, opened.executor.capabilities, self.opener.registry),
+            changing=Changing(self.config, opened.policy, opened.executor, self.opener.registry),
         )
         replica.start()
         return replica

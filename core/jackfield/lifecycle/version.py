@@ -23,6 +23,7 @@ from jackfield.lifecycle.spec import LocalSpec
 from jackfield.lifecycle.statistics import Statistics
 from jackfield.plugins.registry import Registry
 from jackfield.signature import measure
+from jackfield.stream import Stream
 from jackfield.types import Signature
 from jackfield.work import Request, Response, Result, Sink, StepReport, Work
 
@@ -109,6 +110,12 @@ class Version:
         """What the batching policies have learned, by the replica's name."""
         return {replica.name: replica.policy_state() for replica in self.replicas if hasattr(replica, "policy_state")}
 
+    @property
+    def executor_states(self) -> dict[str, Mapping[str, float]]:
+        """What the executors of work of many steps hold, by the replica's name."""
+        replicas = [replica for replica in self.replicas if hasattr(replica, "executor_state")]
+        return {replica.name: state for replica in replicas if (state := replica.executor_state())}
+
     async def load(self) -> None:
         """Start the replicas, one after another; afterwards the version is ready or failed. Never raises LoadError."""
         self._enter(VersionState.LOADING)
@@ -146,6 +153,17 @@ class Version:
         except JackfieldError as error:
             self.refused(error)
             raise
+
+    def stream(self, request: Request, buffer: int) -> Stream:
+        """Accept `request`, whose answer comes in pieces. Raises as `submit`."""
+        request.stream = True
+        stream = Stream(buffer, self.cancel)
+        try:
+            stream.work = self._submit(request, None, stream)
+        except JackfieldError as error:
+            self.refused(error)
+            raise
+        return stream
 
     def check_room(self, size: int = 0) -> None:
         """Raise Overloaded or Unavailable, and count it, if a request whose body has `size` bytes would be refused
@@ -204,17 +222,20 @@ class Version:
         await self._stop(timeout)
         self._enter(VersionState.UNLOADED)
 
-    def _submit(self, request: Request, told: Sink | None) -> Work:
+    def _submit(self, request: Request, told: Sink | None, stream: Stream | None = None) -> Work:
         if self.state is not VersionState.READY:
             raise Unavailable(self.unready)
         weight = measure(self.signature, self.model, request.inputs)
         if request.outputs:
             self._check_outputs(request)
         now = self._now()
-        work = Work(request, weight.rows, weight.bytes, weight.key, now, self._deadline(request, now), self._settled)
+        sink = self._settled if stream is None else self._streamed
+        work = Work(request, weight.rows, weight.bytes, weight.key, now, self._deadline(request, now), sink)
         replica = self._choose(request, weight.rows)
         work.replica = replica
-        if told is None:
+        if stream is not None:
+            work.future = stream
+        elif told is None:
             work.future = asyncio.get_running_loop().create_future()
         else:
             work.told = told
@@ -281,6 +302,12 @@ class Version:
                 future.cancel()
             else:
                 future.set_exception(result)
+
+    def _streamed(self, work: Work, result: Result) -> None:
+        if work.final is not None:
+            self.statistics.settled(work)
+            self._observers.settled(self.model, self.name, work)
+        work.future.feed(work, result)
 
     def _stepped(self, report: StepReport) -> None:
         self.statistics.stepped(report)

@@ -15,7 +15,7 @@ from jackfield.engine.bisect import reports_of, run_step
 from jackfield.engine.delivery import conclude
 from jackfield.engine.planner import Planner
 from jackfield.errors import Cancelled, Overloaded, Unavailable
-from jackfield.interfaces import BatchingPolicy, Capacity, Executor, Scheduler
+from jackfield.interfaces import BatchingPolicy, Capacity, Executor, Scheduler, SequenceExecutor
 from jackfield.testing.clock import VirtualClock
 from jackfield.testing.scripted import ScriptedExecutor
 from jackfield.work import Outcome, Result, State, Step, Wait, Work
@@ -44,8 +44,8 @@ class Simulation:
 
     `duration` gives the virtual seconds of a run on the device. `submit`, `cancel` and whatever is put down with
     `later` play the part of the event loop; nothing happens until `advance` or `drain` lets time pass. Every answer
-    goes to the work's own sink, and is kept in `answers`; each step is in `steps`. An executor that raises Unavailable
-    takes the replica down: all its work is answered, `alive` is False, and `submit` raises Unavailable.
+    goes to the work's own sink, and the last one is kept in `answers`; each step is in `steps`. An executor that raises
+    Unavailable takes the replica down: all its work is answered, `alive` is False, and `submit` raises Unavailable.
 
     With `limits` work is admitted as by a replica: `submit` raises Overloaded or InvalidRequest too, and `shed` counts.
     """
@@ -68,7 +68,10 @@ class Simulation:
         self.answers: dict[Work, Result] = {}
         self.steps: list[Simulated] = []
         self._executor = _Timed(executor if executor is not None else ScriptedExecutor(), duration)
-        self.planner = Planner("simulated", policy, scheduler, self._executor.capacity, self._settle)
+        sequences = executor if isinstance(executor, SequenceExecutor) else None
+        self._accept = sequences.accept if sequences is not None else None
+        release = sequences.release if sequences is not None else None
+        self.planner = Planner("simulated", policy, scheduler, self._executor.capacity, self._settle, release)
         self._lanes = lanes
         self._events: list[tuple[float, int, Callable[[], object]]] = []
         self._ticket = itertools.count()
@@ -127,6 +130,9 @@ class Simulation:
             except Overloaded:
                 self.shed += 1
                 raise
+        if self._accept is not None:
+            self._accept(work)
+        if self.admission is not None:
             self.admission.enter(work)
         self.accepted.append(work)
         self._inbox.append(work)
@@ -243,7 +249,7 @@ class Simulation:
         self._executing, self._since = False, None
         if not self.alive:
             return
-        self.planner.ended(step, self.clock.now())
+        self.planner.ended(step, self.clock.now(), results)
         self._rouse()
         reports = reports_of(step)
         if self.admission is not None and reports:
@@ -268,6 +274,9 @@ class Simulation:
             return
         if work.final is not None:
             self.answers[work] = answer
+            if answer is not result:  # as a replica does
+                self._withdrawn.append(work)
+                self._rouse()
             if self.admission is not None:
                 self.admission.leave(work)
         work.sink(work, answer)

@@ -5,7 +5,7 @@
 
 from jackfield.interfaces.endpoint import Answer, ASGIApp, Message, Receive, Scope, Send, Shortcut, Withdraw
 from jackfield.web.body import BodyTimeout, ClientGone, header, read_body
-from jackfield.web.exchange import exchange
+from jackfield.web.exchange import exchange, streaming
 from jackfield.web.respond import send_bytes, send_json
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "read_body",
     "send_bytes",
     "send_json",
+    "streaming",
 ]

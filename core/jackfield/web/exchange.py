@@ -1,11 +1,15 @@
-"""Exchanging a request for its response, while its client is there."""
+"""Exchanging a request for its response, or for a stream of them, while its client is there."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from jackfield.errors import Cancelled
 from jackfield.interfaces.endpoint import Receive
+from jackfield.stream import Stream
 from jackfield.web.body import ClientGone
 from jackfield.work import Request, Response, State, Work
 
@@ -32,3 +36,23 @@ async def exchange(server: Server, request: Request, receive: Receive) -> tuple[
         raise
     finally:
         clients.forget(work)
+
+
+@asynccontextmanager
+async def streaming(server: Server, request: Request, receive: Receive) -> AsyncIterator[Stream]:
+    """Submit `request`, whose body was read whole, and give the stream of its responses.
+
+    Raises as `exchange`, in the block whatever became of the request. A client that disconnects, or that reads so
+    slowly that responses pile up, raises ClientGone; the request is cancelled then, and whenever the block is left.
+    """
+    stream = server.stream(request)
+    assert stream.work is not None
+    clients = server.clients
+    clients.watch(stream.work, receive)
+    try:
+        async with stream:
+            yield stream
+    except Cancelled as gone:
+        raise ClientGone(str(gone)) from None
+    finally:
+        clients.forget(stream.work)

@@ -61,6 +61,7 @@ def families(server: Server, series: Mapping[tuple[str, str], _Series], unknown_
             histogram.add_metric(labels, buckets=one.buckets(), sum_value=one.total)
         yield histogram
     yield _learned(server)
+    yield _held(server)
     states = GaugeMetricFamily(
         "jackfield_model_state", "1 for the state that a version is in.", labels=(*LABELS, "state")
     )
@@ -76,6 +77,17 @@ def _learned(server: Server) -> Metric:
     )
     for version in server.versions:
         for replica, state in version.policy_states.items():
+            for name, value in state.items():
+                family.add_metric((version.model, version.name, replica, name), value)
+    return family
+
+
+def _held(server: Server) -> Metric:
+    family = GaugeMetricFamily(
+        "jackfield_executor_state", "What executors of work of many steps hold.", labels=(*LABELS, "replica", "name")
+    )
+    for version in server.versions:
+        for replica, state in version.executor_states.items():
             for name, value in state.items():
                 family.add_metric((version.model, version.name, replica, name), value)
     return family

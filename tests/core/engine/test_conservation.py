@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from jackfield.engine import bisect
 from jackfield.engine.queue import Queue
@@ -36,7 +36,7 @@ def test_conservation(policy: str, scheduler: str) -> None:
     run_state_machine_as_test(machine_of(policy, scheduler), settings=THOROUGH)
 
 
-def _found(machine: type[EngineMachine]) -> str:
+def found(machine: type[RuleBasedStateMachine]) -> str:
     with pytest.raises(AssertionError) as found:
         run_state_machine_as_test(machine, settings=SEEDED)
     return STUCK if isinstance(found.value, Stuck) else str(found.value).splitlines()[0]
@@ -54,7 +54,7 @@ def test_a_policy_that_never_plans_some_work_is_found() -> None:
         def policy(self, most: int, delay_ms: float, preferred: tuple[int, ...]) -> BatchingPolicy:
             return Choosy(DynamicOptions(max_batch_size=most, max_delay_ms=delay_ms))
 
-    assert _found(Machine) in {"an idle device is kept from work", STUCK}
+    assert found(Machine) in {"an idle device is kept from work", STUCK}
 
 
 def test_a_queue_that_forgets_removal_is_found() -> None:
@@ -67,7 +67,7 @@ def test_a_queue_that_forgets_removal_is_found() -> None:
         def tamper(self) -> None:
             self.simulation.planner.queue = Forgetful(self.scheduler())
 
-    assert _found(Machine) in {"work was planned twice", STUCK}
+    assert found(Machine) in {"work was planned twice", STUCK}
 
 
 def test_a_change_that_loses_work_is_found() -> None:
@@ -84,7 +84,7 @@ def test_a_change_that_loses_work_is_found() -> None:
         def tamper(self) -> None:
             self.simulation.planner.queue = Losing(self.scheduler())
 
-    assert _found(Machine) in {"a change has lost work, or brought some back", STUCK}
+    assert found(Machine) in {"a change has lost work, or brought some back", STUCK}
 
 
 def test_a_planner_that_loses_what_it_took_out_is_found() -> None:
@@ -98,12 +98,12 @@ def test_a_planner_that_loses_what_it_took_out_is_found() -> None:
 
             self.simulation.planner._start = losing  # type: ignore[method-assign]
 
-    assert _found(Machine) == STUCK
+    assert found(Machine) == STUCK
 
 
 def test_work_that_is_over_and_reaches_the_device_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bisect, "_over", lambda works, now: {})
-    assert _found(EngineMachine) == "work was on the device that was over"
+    assert found(EngineMachine) == "work was on the device that was over"
 
 
 def test_answers_that_are_mixed_up_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +114,7 @@ def test_answers_that_are_mixed_up_are_found(monkeypatch: pytest.MonkeyPatch) ->
         return results[::-1] if all(isinstance(result, Response) for result in results) else results
 
     monkeypatch.setattr(simulation, "run_step", mixing)
-    assert _found(EngineMachine) == "a wrong answer"
+    assert found(EngineMachine) == "a wrong answer"
 
 
 def test_a_step_that_is_answered_twice_is_found() -> None:
@@ -124,4 +124,4 @@ def test_a_step_that_is_answered_twice_is_found() -> None:
             if work.rows == 4:
                 super()._answered(work, result)
 
-    assert _found(Machine) == "not just once"
+    assert found(Machine) == "not just once"

@@ -14,7 +14,8 @@ from jackfield.clock import MonotonicClock
 from jackfield.engine.loop import EngineLoop
 from jackfield.errors import ExecutionFailed, Expired
 from jackfield.interfaces import BatchingPolicy, Capacity, Executor, Scheduler, Waiting
-from jackfield.testing import Fault, ScriptedExecutor, make_work
+from jackfield.options import Options
+from jackfield.testing import Fault, ScriptedExecutor, ScriptedSequences, Stepwise, make_work
 from jackfield.types import Capabilities
 from jackfield.work import Response, Result, State, Step, StepReport, Wait, Work
 from tests.core.engine.plain import InOrder, Planned, everything, when_free
@@ -437,3 +438,43 @@ def until(holds: Callable[[], bool]) -> None:
             return
         patience.wait(0.01)
     raise AssertionError("waited in vain")
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_work_of_many_steps_is_delivered_step_by_step(harness: Make, lanes: int) -> None:
+    executor = ScriptedSequences(10_000)
+    one = harness(executor, Stepwise(Options()), lanes)
+    works = [make_work(value=float(n), stream=True, parameters={"tokens": 20}) for n in range(30)]
+    one.submit(*(_accepted(executor, work) for work in works))
+    heard: dict[Work, list[float]] = {work: [] for work in works}
+    over: set[Work] = set()
+    while len(over) < len(works):
+        results, _ = one.delivery()
+        assert len({id(work) for work, _ in results}) == len(results)
+        for work, result in results:
+            assert isinstance(result, Response)
+            assert work not in over
+            heard[work].append(result.outputs["y"].item())
+            over.update([work] if result.final else [])
+    assert all(heard[work] == [2.0 * n + token for token in range(20)] for n, work in enumerate(works))
+
+
+def test_a_cancelled_sequence_leaves_the_loop_to_the_others(harness: Make) -> None:
+    executor = ScriptedSequences(10_000)
+    one = harness(executor, Stepwise(Options()))
+    endless = [_accepted(executor, make_work(stream=True, parameters={"tokens": 10_000})) for _ in range(3)]
+    one.submit(*endless)
+    one.delivery()
+    for work in endless:
+        one.cancel(work)
+    last = _accepted(executor, make_work(parameters={"tokens": 2}))
+    one.submit(last)
+    while not any(work is last for work, _ in one.delivery()[0]):
+        pass
+    assert one.loop.stop(PATIENCE)
+    assert executor.free == executor.blocks
+
+
+def _accepted(executor: ScriptedSequences, work: Work) -> Work:
+    executor.accept(work)
+    return work

@@ -92,7 +92,7 @@ def test_what_is_planned_leaves_the_queue_and_runs_until_the_step_has_ended() ->
     assert (report.replica, report.rows, report.size, report.started) == ("m/1/0", 3, 2, 2.0)
     assert works[1].report is report
     assert {work.state for work in works} == {State.RUNNING}
-    planner.ended(step, 3.0)
+    planner.ended(step, 3.0, [Response({})] * 2)
     assert (planner.busy, planner.running) == (False, [])
 
 
@@ -117,7 +117,7 @@ def test_a_policy_is_told_whether_the_device_is_busy() -> None:
     first = planner.next(0.0)
     planner.next(0.0)
     assert isinstance(first, Step)
-    planner.ended(first, 0.0)
+    planner.ended(first, 0.0, [Response({})])
     planner.admit(make_work(), 0.0)
     planner.next(0.0)
     assert seen == [(False, 0), (True, 1), (True, 1)]
@@ -267,11 +267,11 @@ def test_a_change_leaves_alone_what_runs_and_what_is_larger_runs_alone() -> None
     small = Small(lambda waiting, running, capacity, now: [next(iter(waiting))], max_rows=1)
     planner.reconfigure(small, None)
     assert planner.running == [large[0]]
-    planner.ended(before, 1.0)
+    planner.ended(before, 1.0, [Response({})] * len(before.work))
     after = planner.next(1.0)
     assert isinstance(after, Step)
     assert (after.work, after.rows) == ([large[1]], 3)
-    planner.ended(after, 2.0)
+    planner.ended(after, 2.0, [Response({})])
     assert observed == [after], "a policy is told of steps that it has not planned"
     assert (refused, planner.running, planner.busy) == ([], [], False)
 
@@ -303,7 +303,7 @@ def test_only_a_scheduler_that_foresees_gives_work_up_ahead_of_its_deadline() ->
     step = planner.next(0.0)
     assert isinstance(step, Step)
     step.work[0].report.execute = 1.0  # type: ignore[union-attr]  # it has just been planned
-    planner.ended(step, 1.0)
+    planner.ended(step, 1.0, [Response({})])
     assert planner.queue.notice == 1.0
     planner.reconfigure(None, InOrder())
     planner.admit(make_work(now=1.0, timeout=0.5), 1.0)

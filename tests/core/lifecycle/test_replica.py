@@ -182,7 +182,7 @@ def test_a_stream_is_told_each_response_and_ends_once(benches: list[Bench]) -> N
     bench = Bench(Streaming())
     benches.append(bench)
     heard: list[Result] = []
-    work = bench.submit(sink=lambda work, result: heard.append(result))
+    work = bench.submit(sink=lambda work, result: heard.append(result), stream=True)
     bench.posting.run(lambda: heard)
     assert work.final is None
     assert bench.replica.outstanding == 1

@@ -7,12 +7,13 @@ be tested by one or two methods, and may widen a bound where the plugin means to
         def policy(self):
             return Steady(SteadyOptions(rows=4))
 
-`batching`, `scheduler`, `router`, `observer`, `endpoint`, `loader` and `backend` are the contracts; policies and
-schedulers are put through the same `traffic`, and `watching` judges what they do meanwhile.
+`batching`, `continuing`, `scheduler`, `router`, `observer`, `endpoint`, `loader` and `backend` are the contracts;
+policies and schedulers are put through the same `traffic`, and `watching` judges what they do meanwhile.
 """
 
 from jackfield.testing.contracts.backend import BackendContract
 from jackfield.testing.contracts.batching import BatchingPolicyContract
+from jackfield.testing.contracts.continuing import ContinuingPolicyContract
 from jackfield.testing.contracts.endpoint import EndpointContract, Example
 from jackfield.testing.contracts.loader import LoaderContract
 from jackfield.testing.contracts.observer import ObserverContract
@@ -22,6 +23,7 @@ from jackfield.testing.contracts.scheduler import SchedulerContract
 __all__ = [
     "BackendContract",
     "BatchingPolicyContract",
+    "ContinuingPolicyContract",
     "EndpointContract",
     "Example",
     "LoaderContract",

@@ -1,0 +1,133 @@
+"""What a step of text generation costs in Python, beside the decoder: plan, rows, sampling, answers, delivery.
+
+Runs the planner, the policy `continuous` and the executor, as the engine loop does, on a decoder that gives ready-made
+logits of 49,152 tokens at once; so all that is measured is ours. `python benchmarks/generation_step.py [streams]`
+"""
+
+from __future__ import annotations
+
+import codecs
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from jackfield import Array, Options, Request, Step, Work
+from jackfield.engine.bisect import run_step
+from jackfield.engine.delivery import conclude
+from jackfield.engine.planner import Planner
+from jackfield.work import Result
+from jackfield_plugins.generation.continuous import Continuous, ContinuousOptions
+from jackfield_plugins.generation.decoder import Decoder, TokenRows
+from jackfield_plugins.generation.executor import GenerationExecutor
+from jackfield_plugins.generation.spec import DecoderSpec, Linear, Rope, Weight
+from jackfield_plugins.scheduling.fifo import Fifo
+
+VOCABULARY, STEPS = 49_152, 200
+KINDS: Mapping[str, Mapping[str, Any]] = {
+    "greedy": {"temperature": 0},
+    "temperature": {"temperature": 0.8},
+    "top-p": {"temperature": 0.8, "top_p": 0.95},
+    "top-k": {"temperature": 0.8, "top_k": 40},
+    "top-k, top-p, min-p": {"temperature": 0.8, "top_k": 40, "top_p": 0.95, "min_p": 0.05},
+    "greedy, all penalties": {
+        "temperature": 0,
+        "repetition_penalty": 1.1,
+        "presence_penalty": 0.5,
+        "frequency_penalty": 0.5,
+    },
+    "greedy, 5 logprobs": {"temperature": 0, "logprobs": 5},
+    "greedy, stop texts": {"temperature": 0, "stop": ["never said", "nor this"]},
+}
+
+
+class Ready(Decoder):
+    """Has its answers ready."""
+
+    def __init__(self, streams: int) -> None:
+        weight = Weight("none", (0,), "F32", np.zeros(0, np.uint8))
+        rope = Rope(np.zeros(0, np.float32))
+        self.spec = DecoderSpec("none", (), weight, weight, Linear(weight), 0, 0, 0, 0, 0, VOCABULARY, 8192, 1e-5, rope)
+        self.block_size, self.blocks = 16, 512 * streams
+        self.logits = (np.random.default_rng(0).standard_normal((streams, VOCABULARY)) * 3).astype(np.float32)
+        self.seconds = 0.0
+
+    def run(self, rows: TokenRows) -> Array:
+        return self.logits[: len(rows.wanted)]
+
+    def copy(self, pairs: Sequence[tuple[int, int]]) -> None:
+        raise AssertionError("nothing is to be copied")
+
+    def describe(self) -> Mapping[str, str]:
+        return {}
+
+
+class Letters:
+    """A byte a token, through a decoder of UTF-8."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def add(self, token: int) -> str:
+        return self._decoder.decode(bytes((token % 64 + 32,)))
+
+    def finish(self) -> str:
+        return self._decoder.decode(b"", True)
+
+
+def measure(streams: int, parameters: Mapping[str, Any]) -> dict[str, float]:
+    """Milliseconds a step, by part."""
+    executor = GenerationExecutor(Ready(streams), Letters, sequences=streams)
+    policy = Continuous(ContinuousOptions(max_sequences=streams))
+    planner = Planner("m", policy, Fifo(Options()), executor.capacity, lambda *_: None, executor.release)
+    heard: list[Result] = []
+    for number in range(streams):
+        request = Request("m", {"tokens": np.arange(100, dtype=np.int32) + number}, parameters=dict(parameters))
+        request.parameters["max_tokens"] = 5000
+        request.stream = True
+        work = Work(request, 1, 400, (), 0.0, None, lambda work, result: heard.append(result))
+        executor.accept(work)
+        planner.admit(work, 0.0)
+    now = time.perf_counter
+    spent = dict.fromkeys(("plan", "rows", "sampling and answers", "delivery"), 0.0)
+    counted = 0
+    while counted < STEPS:
+        start = now()
+        step = planner.next(start)
+        planned = now()
+        assert isinstance(step, Step)
+        results = run_step(executor, step, nullcontext(), now)
+        ran = now()
+        planner.ended(step, ran, results)
+        ended = now()
+        for work, result in zip(step.work, results, strict=True):
+            if result is not None and (answer := conclude(work, result, ran)) is not None:
+                work.sink(work, answer)
+        told = now()
+        if len(executor.rows.order) == streams and len(step.payload.decoding) == streams:
+            counted += 1
+            report = step.work[0].report
+            assert report is not None
+            spent["plan"] += planned - start + ended - ran
+            spent["rows"] += report.prepare
+            spent["sampling and answers"] += ran - planned - report.prepare
+            spent["delivery"] += told - ended
+    assert len(heard) > STEPS
+    return {part: seconds / STEPS * 1000 for part, seconds in spent.items()}
+
+
+def main() -> None:
+    """Print a table."""
+    streams = int(sys.argv[1]) if len(sys.argv) > 1 else 32
+    print(f"{streams} streams, vocabulary {VOCABULARY}, ms a step (the best of 3):")
+    for kind, parameters in KINDS.items():
+        best = min((measure(streams, parameters) for _ in range(3)), key=lambda parts: sum(parts.values()))
+        parts = ", ".join(f"{part} {ms:.3f}" for part, ms in best.items())
+        print(f"{kind:24s} {sum(best.values()):6.3f}   ({parts})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""The executor of generation: joins a decoder, its KV cache, sampling and text into steps on the engine loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from collections.abc import Sequence as Many
+from dataclasses import dataclass
+
+import numpy as np
+
+from jackfield import Array, Capacity, Outcome, Response, SequenceExecutor, Step, Work
+from jackfield.errors import ExecutionFailed, JackfieldError
+from jackfield_plugins.generation.accepting import SIGNATURE, Accepting
+from jackfield_plugins.generation.answer import MakeDetokenizer
+from jackfield_plugins.generation.blocks import BlockPool
+from jackfield_plugins.generation.cache import KeyValueCache
+from jackfield_plugins.generation.decoder import Decoder, TokenRows
+from jackfield_plugins.generation.rows import Rows
+from jackfield_plugins.generation.sampling.logprobs import Likelihood, likelihood
+from jackfield_plugins.generation.sampling.sampler import choose
+from jackfield_plugins.generation.sequence import Generation, Sequence
+
+
+@dataclass(slots=True, eq=False)
+class _Plan:
+    """A step: its rows, which of its sequences get a token out of which row of the logits, and what is prefilled."""
+
+    rows: TokenRows
+    decoding: list[Sequence]
+    prefill: list[tuple[Generation, Sequence, int]]
+    chosen: list[Sequence]
+    where: Array
+    copies: list[tuple[int, int]]
+
+
+class GenerationExecutor(SequenceExecutor):
+    """Runs `decoder`. `detokenizer` makes one for each sequence; None: answers are tokens only. `ends`: the tokens with
+    which the model ends an answer. `sequences`: most that share a step. `prefixes`: whether the cache finds them again.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        detokenizer: MakeDetokenizer | None = None,
+        ends: Many[int] = (),
+        sequences: int = 64,
+        prefixes: bool = True,
+    ) -> None:
+        self.signature = SIGNATURE
+        self.decoder = decoder
+        self.pool = BlockPool(decoder.blocks, decoder.block_size)
+        self.cache = KeyValueCache(self.pool, sequences, decoder.spec.context, prefixes)
+        self.rows: Rows[Sequence] = Rows(self.cache.tables, sequences + 256)
+        spec = decoder.spec
+        self._accepting = Accepting(self.cache, self.rows, spec.vocabulary, spec.context, sequences, ends, detokenizer)
+        self._sequences = sequences
+        self._begun: dict[Work, None] = {}
+
+    def accept(self, work: Work) -> None:
+        """Check prompt and parameters: see `Accepting`."""
+        work.extra = self._accepting.generation(work)
+        work.rows = work.extra.width
+
+    def release(self, work: Work) -> None:
+        """Its blocks are free again."""
+        generation: Generation = work.extra
+        generation.leave()
+        self._begun.pop(work, None)
+
+    def capacity(self) -> Capacity:
+        """So many sequences a step, and the free blocks."""
+        return Capacity(self._sequences, blocks=self.pool.free)
+
+    def prepare(self, step: Step) -> _Plan:
+        """The rows of the step. Changes nothing that another try would miss."""
+        decoding: list[Sequence] = []
+        prefill: list[tuple[Generation, Sequence, int]] = []
+        copies: list[tuple[int, int]] = []
+        for work in step.work:
+            generation: Generation = work.extra
+            self._begun[work] = None
+            copies += generation.copies
+            for sequence, part in generation.reserved:
+                if sequence.slot >= 0:
+                    decoding.append(sequence)
+                else:
+                    prefill.append((generation, sequence, part))
+        if len(decoding) == len(self.rows.order):
+            decoding = self.rows.order.copy()
+        chosen, where, wanted = decoding.copy(), list(range(len(decoding))), list[int]()
+        row = len(decoding)
+        for generation, sequence, part in prefill:
+            row += part
+            if generation.prompt_likelihoods is not None and sequence.computed < generation.prompt:
+                wanted += range(row - part, row)
+            elif part == sequence.pending:
+                wanted.append(row - 1)
+            if part == sequence.pending and sequence.room:
+                self._accepting.fork(generation)
+                new = generation.forks if not generation.forked else []
+                chosen += [sequence, *new]
+                where += [len(decoding) + len(wanted) - 1] * (1 + len(new))
+        rows = self.rows.arrange(decoding, [(sequence, part) for _, sequence, part in prefill], wanted)
+        return _Plan(rows, decoding, prefill, chosen, np.array(where, np.int64), copies)
+
+    def execute(self, step: Step) -> Outcome:
+        """Run the decoder, and give each sequence whose tokens are all computed the next one."""
+        plan: _Plan = step.payload
+        started = time.perf_counter()
+        if plan.copies:
+            self.decoder.copy(plan.copies)
+        logits = self.decoder.run(plan.rows)
+        ran = time.perf_counter()
+        choices = [sequence.choice for sequence in plan.chosen]
+        plain = all(choice.plain for choice in choices)
+        tokens, likely, faults = choose(logits, plan.where, choices, plain)
+        failed = {plan.chosen[place]: error for place, error in faults.items()}
+        self._computed(plan, logits)
+        self._said(plan, tokens, likely)
+        results = [self._result(work, failed) for work in step.work]
+        report = step.work[0].report
+        if report is not None:
+            report.execute += ran - started
+            report.finish += time.perf_counter() - ran
+        return Outcome(results)
+
+    def state(self) -> Mapping[str, float]:
+        """What the cache holds and has found, for metrics: `waste` is the share of places in held blocks without a
+        token. A lane may change it meanwhile, so the figures are those of about this moment."""
+        pool = self.pool
+        held = [sequence for work in list(self._begun) for sequence in work.extra.sequences]
+        places, unused = self.cache.waste(held)
+        return {
+            "blocks": pool.count,
+            "blocks_held": pool.count - pool.free,
+            "blocks_cached": pool.cached,
+            "evictions": pool.evictions,
+            "prefix_lookups": pool.lookups,
+            "prefix_hits": pool.hits,
+            "waste": unused / places if places else 0.0,
+        }
+
+    def close(self) -> None:
+        """Give back the decoder's memory."""
+        self.decoder.close()
+
+    def _computed(self, plan: _Plan, logits: Array) -> None:
+        """Keys and values of all rows are there."""
+        size = self.pool.size
+        for sequence in plan.decoding:
+            if sequence.length % size:
+                sequence.computed = sequence.length
+            else:
+                self.cache.computed(sequence, sequence.length)
+        row = len(plan.decoding)
+        for generation, sequence, part in plan.prefill:
+            start = sequence.computed
+            if generation.prompt_likelihoods is not None and start < generation.prompt:
+                self._prompt_likelihoods(
+                    generation, sequence, part, logits, int(np.searchsorted(plan.rows.wanted, row))
+                )
+            self.cache.computed(sequence, start + part)
+            row += part
+            if sequence.pending:
+                continue
+            if not sequence.room:  # nothing was wanted but the prompt
+                sequence.answer.cut()
+                generation.end(sequence)
+            elif not generation.forked:
+                generation.fork()
+
+    def _prompt_likelihoods(
+        self, generation: Generation, sequence: Sequence, part: int, logits: Array, at: int
+    ) -> None:
+        found, p = generation.prompt_likelihoods, generation.parameters
+        assert found is not None
+        assert p.logprobs is not None
+        for number in range(part):
+            position = sequence.computed + number + 1
+            if len(found) == position < generation.prompt:  # not what was told before it was preempted
+                found.append(likelihood(logits[at + number], int(sequence.tokens[position]), p.logprobs))
+
+    def _said(self, plan: _Plan, tokens: Array, likely: list[Likelihood | None] | None) -> None:
+        """Each sequence gets its next token."""
+        rows, whole = self.rows, len(plan.decoding) == len(self.rows.order)
+        if whole:
+            rows.advance(tokens[: len(plan.decoding)])
+        for place, (sequence, token) in enumerate(zip(plan.chosen, tokens.tolist(), strict=True)):
+            sequence.append(token)
+            sequence.choice.add(token)
+            if sequence.answer.add(token, likely[place] if likely is not None else None, sequence.room):
+                rows.leave(sequence)
+                self.cache.leave(sequence)
+            elif sequence.slot < 0:
+                rows.enter(sequence)
+            elif not whole:
+                rows.renew(sequence)
+
+    def _result(self, work: Work, failed: Mapping[Sequence, ExecutionFailed]) -> Response | JackfieldError | None:
+        generation: Generation = work.extra
+        if failed:
+            for sequence in generation.sequences:
+                if sequence in failed:
+                    return failed[sequence]
+        return generation.told(work.request.stream)
