@@ -8,7 +8,6 @@ goes on for ever, or gets out of the sandbox, costs nobody but the request that 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,14 +16,15 @@ from jackfield.errors import InvalidRequest, LoadError, Unavailable, Unsupported
 from jackfield_plugins.generation.text.template_process import Died, TemplateProcess, TookTooLong
 
 _RESERVED = ("messages", "tools", "add_generation_prompt")
-_ROOM_TO_START = 20.0  # seconds; starting Python takes a tenth of one, on a machine that has nothing else to do
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateLimits:
-    """`seconds` for a template to render; `memory` and `answer`, in bytes; `processes`, how many render at a time."""
+    """`seconds` for a template to render; `start`, in seconds, for a process to start and compile, a tenth of one where
+    nothing is amiss; `memory` and `answer`, in bytes; `processes`, how many render at a time."""
 
     seconds: float = 2.0
+    start: float = 20.0
     memory: int = 512 * 1024 * 1024
     answer: int = 16 * 1024 * 1024
     processes: int = 2
@@ -118,18 +118,18 @@ class ChatTemplate:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
-        return self._started()
+        try:
+            return self._started()
+        except LoadError as error:  # it could be compiled before
+            raise Unavailable(str(error)) from error
 
     def _started(self) -> TemplateProcess:
         limits = self._limits
-        begun = time.monotonic()
         try:
-            process = TemplateProcess(self._templates, limits.memory, limits.answer, _ROOM_TO_START)
-        except (TookTooLong, Died):
-            taken = time.monotonic() - begun
-            raise LoadError(
-                f"the chat template of '{self._source}' cannot be compiled: it takes too much time or memory ({taken:.0f} s)"
-            ) from None
+            process = TemplateProcess(self._templates, limits.memory, limits.answer, limits.start)
+        except (TookTooLong, Died) as error:
+            why = f"it takes longer than {limits.start:g} seconds" if isinstance(error, TookTooLong) else str(error)
+            raise LoadError(f"the chat template of '{self._source}' cannot be compiled: {why}") from error
         if process.error is not None:
             process.kill()
             raise LoadError(f"the chat template of '{self._source}' is none: {process.error}")
