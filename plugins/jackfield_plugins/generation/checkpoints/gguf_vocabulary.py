@@ -159,6 +159,5 @@ def _add_ends(tokenizer: Tokenizer, vocabulary: Vocabulary) -> None:
     if not any(ends):
         return
     around = [*([f"{ends[0]}:0"] if ends[0] else []), "$A:0", *([f"{ends[1]}:0"] if ends[1] else [])]
-    pair = [*around, *(part.replace(":0", ":1") for part in around)]
     named = [(vocabulary.tokens[token], token) for token in (begin, end) if token is not None]
-    tokenizer.post_processor = processors.TemplateProcessing(single=around, pair=pair, special_tokens=named)
+    tokenizer.post_processor = processors.TemplateProcessing(single=around, special_tokens=named)

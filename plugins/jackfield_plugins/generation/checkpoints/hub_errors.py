@@ -25,7 +25,7 @@ def sentence(error: Exception, source: str, offline: bool) -> str:
         return f"the hub of '{source}' cannot be reached, and it was not fetched before: check HF_ENDPOINT and the network"
     first = chain[-1]
     text = (str(first).splitlines() or [""])[0]
-    return f"fetching '{source}' was interrupted ({type(first).__name__}: {text}): try again, and it goes on where it was"
+    return f"fetching '{source}' was interrupted ({type(first).__name__}: {text}): try again"
 
 
 def _chain(error: BaseException) -> list[BaseException]:

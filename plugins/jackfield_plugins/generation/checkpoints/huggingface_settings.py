@@ -35,9 +35,17 @@ def settings_of(config: dict[str, Any], architecture: Architecture, source: str)
         context=context,
         epsilon=read.number("rms_norm_eps", 1e-6),
         rope=rope,
-        windows=architecture.windows(config, layers),
+        windows=_windows(read, architecture, config, layers),
         biases=frozenset(biases),
         tied=config.get("tie_word_embeddings"),
     )
     check_heads(settings, source)
     return settings
+
+
+def _windows(read: Reader, architecture: Architecture, config: dict[str, Any], layers: int) -> tuple[int, ...]:
+    if not isinstance(read.get("layer_types") or [], list):
+        raise read.wrong("layer_types", read.get("layer_types"), "a list of kinds")
+    if not isinstance(read.get("sliding_window") or 0, int):
+        raise read.wrong("sliding_window", read.get("sliding_window"), "a number of positions, or null")
+    return architecture.windows(config, layers)
