@@ -22,11 +22,11 @@ class Architecture:
     """A decoder of the Llama family.
 
     `name`: what GGUF calls it (`general.architecture`). `models`: what config.json calls it (`architectures`).
-    `hugging_face`, `gguf`: the name of each weight, without `.weight` and `.bias`, `{layer}` for the number of its layer;
-    the keys are those of `names.HUGGING_FACE`. `biases`: which linears always have a bias; `biases_if`: which have one
-    where that key of config.json is true (in GGUF: where the file holds one). `head_norms`: each head of query and key is
-    normed before its rotation. `gguf_pairs`: GGUF stores query and key so that neighbouring elements turn together.
-    `windows`: of config.json and the number of layers, how far back each layer attends; 0 is all.
+    `hugging_face`, `gguf`: the name of each weight, without `.weight` and `.bias`, `{layer}` for the number of its
+    layer; the keys are those of `names.HUGGING_FACE`. `biases`: which linears always have a bias; `biases_if`: which
+    have one where that key of config.json is true (in GGUF: where the file holds one). `head_norms`: each head of query
+    and key is normed before its rotation. `gguf_pairs`: GGUF stores query and key so that neighbouring elements turn
+    together. `windows`: of config.json and the number of layers, how far back each layer attends; 0 is all.
     """
 
     name: str

@@ -22,7 +22,9 @@ def build(architecture: Architecture, settings: Settings, weights: Weights, name
     made = _Builder(architecture, settings, weights, names).spec()
     for weight in weights.left():
         if not _UNUSED.search(weight) and weight != f"{names['head']}.weight":
-            raise LoadError(f"'{weights.source}' holds a tensor '{weight}', for which '{architecture.name}' has no place")
+            raise LoadError(
+                f"'{weights.source}' holds a tensor '{weight}', for which '{architecture.name}' has no place"
+            )
     return made
 
 

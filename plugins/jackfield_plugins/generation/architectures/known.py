@@ -23,7 +23,9 @@ def known() -> list[Architecture]:
         for name in (architecture.name, *architecture.models):
             owner = f"'{entry.name}' of distribution '{_distribution(entry)}'"
             if name in owners:
-                raise LoadError(f"architecture {owner} and architecture {owners[name]} both stand for '{name}': remove one")
+                raise LoadError(
+                    f"architecture {owner} and architecture {owners[name]} both stand for '{name}': remove one"
+                )
             owners[name] = owner
         found.append(architecture)
     return found

@@ -6,7 +6,7 @@ from jackfield_plugins.generation.architectures.architecture import Architecture
 
 
 def windows(config: Config, layers: int) -> tuple[int, ...]:
-    """By the kinds of layers that are listed, else from layer `max_window_layers` on, if `use_sliding_window` is set."""
+    """By the kinds of layers that are listed, else from `max_window_layers` on, if `use_sliding_window` is set."""
     window = config.get("sliding_window", 4096) if config.get("use_sliding_window", False) else None
     if window is None:
         return (0,) * layers

@@ -1,8 +1,8 @@
 """The frequencies of rotary positions, and the ways to stretch them beyond the context of the training.
 
 Rotary positions: Su et al., "RoFormer" (2021). Linear: Chen et al., "Extending Context Window of Large Language Models
-via Positional Interpolation" (2023). NTK: of the same weeks, not published as a paper. YaRN: Peng et al. (2023), sections
-3.2 to 3.4. Llama 3: Grattafiori et al., "The Llama 3 Herd of Models" (2024), and the model cards of 3.1.
+via Positional Interpolation" (2023). YaRN: Peng et al. (2023), sections 3.2 to 3.4. Llama 3: Grattafiori et al., "The
+Llama 3 Herd of Models" (2024), and the model cards of 3.1.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def llama3(frequencies: Array, factor: float, low: float, high: float, original:
     are stretched by `factor`, and those between by a blend of both."""
     turns = original * frequencies / np.float32(TURN)
     share = np.clip((turns - low) / (high - low), 0, 1).astype(np.float32)
-    return ((1 - share) * frequencies / np.float32(factor) + share * frequencies).astype(np.float32)
+    blended: Array = (1 - share) * frequencies / np.float32(factor) + share * frequencies
+    return blended.astype(np.float32)
 
 
 def yarn(

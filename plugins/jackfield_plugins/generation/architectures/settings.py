@@ -12,8 +12,8 @@ from jackfield_plugins.generation.spec import Rope
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Settings:
-    """Numbers of a decoder. `biases`: the linears that have one. `windows`: one a layer, 0 for none. `tied`: the head is
-    the embedding; None: if the file holds no other."""
+    """Numbers of a decoder. `biases`: the linears that have one; None: those that the file holds. `windows`: one a
+    layer, 0 for none. `tied`: the head is the embedding; None: if the file holds no other."""
 
     hidden: int
     layers: int
@@ -82,10 +82,13 @@ def check_heads(settings: Settings, source: str) -> None:
     """Raise LoadError, naming `source`, if the heads of keys and values do not go into those of queries."""
     if settings.heads % settings.key_value_heads:
         raise LoadError(
-            f"'{source}' has {settings.heads} heads and {settings.key_value_heads} of keys and values, which must divide it"
+            f"'{source}' has {settings.heads} heads and {settings.key_value_heads} of keys and values, "
+            "which must divide it"
         )
     if settings.head_size % 2:
-        raise LoadError(f"'{source}' has heads of {settings.head_size} elements, which must be an even number to rotate")
+        raise LoadError(
+            f"'{source}' has heads of {settings.head_size} elements, which must be an even number to rotate"
+        )
     if len(settings.windows) != settings.layers:
         raise LoadError(f"'{source}' has {settings.layers} layers and names the kind of {len(settings.windows)}")
 

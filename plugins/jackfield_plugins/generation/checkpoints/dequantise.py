@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from jackfield import Array
@@ -28,7 +26,7 @@ def dequantised(weight: Weight) -> Array:
 
     try:
         kind = GGMLQuantizationType[stored]
-        return cast(Array, dequantize(data, kind)).astype(np.float32, copy=False).reshape(weight.shape)
+        return dequantize(data, kind).astype(np.float32, copy=False).reshape(weight.shape)
     except (KeyError, NotImplementedError):
         raise LoadError(f"tensor '{weight.name}' is stored as {stored}, which cannot be dequantised") from None
 
@@ -41,8 +39,8 @@ def check_stored(weight: Weight, source: str) -> None:
         dequantised(Weight(weight.name, *_first_block(weight)))
     except (LoadError, ValueError, ImportError):
         raise LoadError(
-            f"tensor '{weight.name}' of '{source}' is stored as {weight.stored}, which nothing here can compute with: F32, "
-            "F16, BF16 and GGUF's quantisations can be"
+            f"tensor '{weight.name}' of '{source}' is stored as {weight.stored}, which nothing here can compute with: "
+            "F32, F16, BF16 and GGUF's quantisations can be"
         ) from None
 
 

@@ -52,7 +52,9 @@ def _tokens(about: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def defaults_of(folder: Path, config: dict[str, Any], tokens: Templates, tokenizer: TextTokenizer, source: str) -> Defaults:
+def defaults_of(
+    folder: Path, config: dict[str, Any], tokens: Templates, tokenizer: TextTokenizer, source: str
+) -> Defaults:
     """Read generation_config.json; where it does not say what ends a text, config.json and the tokenizer do.
 
     Raises LoadError naming the file, the key, what it holds and what it must.

@@ -53,8 +53,8 @@ def _others(path: Path, source: str, parts: int) -> list[Path]:
     name = _PART.fullmatch(path.name)
     if name is None or int(name[3]) != parts or int(name[2]) != 1:
         raise LoadError(
-            f"'{source}' is one of {parts} parts of a model: give the first, named '…-00001-of-{parts:05}.gguf', with the "
-            "others beside it"
+            f"'{source}' is one of {parts} parts of a model: give the first, named '…-00001-of-{parts:05}.gguf', with "
+            "the others beside it"
         )
     others = [path.with_name(f"{name[1]}-{number:05}-of-{parts:05}.gguf") for number in range(2, parts + 1)]
     for other in others:
@@ -74,7 +74,9 @@ def _read(path: Path, source: str) -> tuple[dict[str, Any], dict[str, Weight]]:
         version = reading.number("<I")
         if version not in _VERSIONS:
             big = version & 0xFFFF == 0
-            raise LoadError(f"'{source}' is a GGUF file " + ("of big-endian numbers" if big else f"of version {version}"))
+            raise LoadError(
+                f"'{source}' is a GGUF file " + ("of big-endian numbers" if big else f"of version {version}")
+            )
         tensor_count = reading.count(24)  # name, dimensions, type and offset take at least that
         metadata: dict[str, Any] = {}
         for _ in range(reading.count(13)):  # key, type and value
@@ -131,13 +133,14 @@ def _weight(
         raise LoadError(f"tensor '{name}' of '{source}' is stored as type {kind}, which is unknown") from None
     if shape[-1] % block:
         raise LoadError(
-            f"tensor '{name}' of '{source}' has rows of {shape[-1]} elements, and {stored.name} needs a multiple of {block}"
+            f"tensor '{name}' of '{source}' has rows of {shape[-1]} elements, and {stored.name} needs a multiple of "
+            f"{block}"
         )
     length = elements(shape) // block * size
     if length > len(body) - offset:
         raise LoadError(
-            f"tensor '{name}' of '{source}' reaches to byte {offset + length} of the data, which has {len(body)}: the file "
-            "is truncated or corrupt"
+            f"tensor '{name}' of '{source}' reaches to byte {offset + length} of the data, which has {len(body)}: the "
+            "file is truncated or corrupt"
         )
     if offset % _alignment(metadata, source):
         raise LoadError(f"tensor '{name}' of '{source}' lies at byte {offset}, which is not aligned")

@@ -17,7 +17,7 @@ class Reading:
     """Reads `data` from `at` on. Every method raises ValueError, with a clause, where the file ends too early."""
 
     def __init__(self, data: Array) -> None:
-        self._data = memoryview(data)
+        self._data = memoryview(data.data)
         self.at = 0
 
     def number(self, form: str) -> Any:

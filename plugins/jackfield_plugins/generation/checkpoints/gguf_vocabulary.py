@@ -132,7 +132,9 @@ def _bpe(vocabulary: Vocabulary, models: Any, merges: list[tuple[str, str]], **o
     try:
         return models.BPE(numbered, merges, **options)
     except Exception as error:  # the library raises nothing more particular
-        raise vocabulary.wrong("merges", f"not usable ({error})", "merges of tokens that are in the vocabulary") from error
+        raise vocabulary.wrong(
+            "merges", f"not usable ({error})", "merges of tokens that are in the vocabulary"
+        ) from error
 
 
 def _add_tokens(tokenizer: Tokenizer, vocabulary: Vocabulary) -> None:

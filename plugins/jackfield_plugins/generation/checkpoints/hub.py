@@ -105,7 +105,8 @@ def _place(source: str) -> _Place:
     match = _SOURCE.fullmatch(source)
     if match is None or ".." in source:
         raise LoadError(
-            f"source '{source}' is not of the form hf:owner/name, hf:owner/name@revision or hf:owner/name@revision/file.gguf"
+            f"source '{source}' is not of the form hf:owner/name, hf:owner/name@revision or "
+            "hf:owner/name@revision/file.gguf"
         )
     return _Place(match["repository"], match["revision"], match["file"])
 

@@ -11,7 +11,9 @@ def sentence(error: Exception, source: str, offline: bool) -> str:
     chain = _chain(error)
     for one in chain:
         if isinstance(one, errors.GatedRepoError):
-            return f"'{source}' is gated: accept its terms on the hub, and set HF_TOKEN to a token of the account that did"
+            return (
+                f"'{source}' is gated: accept its terms on the hub, and set HF_TOKEN to a token of the account that did"
+            )
         if isinstance(one, errors.RepositoryNotFoundError):
             return f"the hub knows no repository of '{source}', or it is private: check the name, or set HF_TOKEN"
         if isinstance(one, errors.RevisionNotFoundError):
@@ -22,7 +24,9 @@ def sentence(error: Exception, source: str, offline: bool) -> str:
     if offline or any(isinstance(one, errors.OfflineModeIsEnabled) for one in chain):
         return f"'{source}' was not fetched before, or not all of it, and offline nothing is: load it once with the hub"
     if any("Connect" in type(one).__name__ for one in chain):
-        return f"the hub of '{source}' cannot be reached, and it was not fetched before: check HF_ENDPOINT and the network"
+        return (
+            f"the hub of '{source}' cannot be reached, and it was not fetched before: check HF_ENDPOINT and the network"
+        )
     first = chain[-1]
     text = (str(first).splitlines() or [""])[0]
     return f"fetching '{source}' was interrupted ({type(first).__name__}: {text}): try again"

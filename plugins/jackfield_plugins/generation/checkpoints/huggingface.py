@@ -87,7 +87,9 @@ def _tokenizer(folder: Path, source: str, vocabulary: int, context: int) -> Text
 
     path = folder / "tokenizer.json"
     if not path.is_file():
-        raise LoadError(f"'{source}' holds no tokenizer.json, without which no text can be read: save it with the model")
+        raise LoadError(
+            f"'{source}' holds no tokenizer.json, without which no text can be read: save it with the model"
+        )
     try:
         return TextTokenizer(Tokenizer.from_file(str(path)), vocabulary, context)
     except Exception as error:  # the library raises nothing more particular

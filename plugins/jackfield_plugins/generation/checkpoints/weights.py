@@ -13,7 +13,7 @@ BYTES = {"F32": 4, "F16": 2, "BF16": 2}
 
 
 class Weights:
-    """Tensors by name. `source` is named in every error. Remembers what was taken, so that what is left can be found."""
+    """Tensors by name. `source` is named in every error. What was taken is remembered, so that the rest is found."""
 
     def __init__(self, source: str, tensors: Mapping[str, Weight]) -> None:
         self.source = source
@@ -33,8 +33,8 @@ class Weights:
             raise LoadError(f"'{self.source}' holds no tensor '{name}', which its architecture needs")
         if tensor.shape != tuple(shape):
             raise LoadError(
-                f"tensor '{name}' of '{self.source}' has the shape {list(tensor.shape)}, and the configuration makes it "
-                f"{list(shape)}"
+                f"tensor '{name}' of '{self.source}' has the shape {list(tensor.shape)}, and the configuration makes "
+                f"it {list(shape)}"
             )
         self._taken.add(name)
         return tensor

@@ -63,12 +63,14 @@ class ChatTemplate:
     ) -> str:
         """The prompt for `messages`, all of them plain data. `variables` are further ones that the template may use.
 
-        Raises Unsupported if the model has no chat template; InvalidRequest if the template refuses the messages, fails or
-        takes too much; Unavailable if all processes were busy for too long.
+        Raises Unsupported if the model has no chat template; InvalidRequest if the template refuses the messages, fails
+        or takes too much; Unavailable if all processes were busy for too long.
         """
         name = "tool_use" if tools and "tool_use" in self._templates else "default"
         if name not in self._templates:
-            raise Unsupported(f"'{self._source}' came without a chat template: ask for a completion of a prompt instead")
+            raise Unsupported(
+                f"'{self._source}' came without a chat template: ask for a completion of a prompt instead"
+            )
         for variable in variables or {}:
             if variable in _RESERVED or variable in self._tokens:
                 raise InvalidRequest(f"'{variable}' is not for a request to set: the template gets it from elsewhere")
@@ -103,7 +105,9 @@ class ChatTemplate:
                 f"the chat template takes longer than {self._limits.seconds:g} seconds for these messages"
             ) from None
         except Died:
-            raise InvalidRequest("the chat template takes too much memory for these messages, or makes too much") from None
+            raise InvalidRequest(
+                "the chat template takes too much memory for these messages, or makes too much"
+            ) from None
         with self._lock:
             if not self._closed:
                 self._idle.append(process)

@@ -30,7 +30,7 @@ class TemplateProcess:
     """One process; used by one thread at a time. After `TookTooLong` or `Died` it is dead."""
 
     def __init__(self, templates: Mapping[str, str], memory: int, largest: int, seconds: float) -> None:
-        """Start it, with at most `memory` bytes for itself, answers of at most `largest` bytes, and `seconds` to be ready.
+        """Start it, with at most `memory` bytes, answers of at most `largest` bytes, and `seconds` to be ready.
 
         `error` is then what is wrong with the templates, None if nothing is. Raises TookTooLong, Died.
         """

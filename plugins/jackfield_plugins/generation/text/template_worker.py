@@ -1,7 +1,7 @@
 """Renders chat templates, in a process of its own that can be killed. Run as a file; imports nothing of Jackfield.
 
-Reads lines of JSON from its input and answers each with one on its output. The first holds `limits` (`memory`: bytes) and
-the `templates` by name; each further one the name of a `template` and its `arguments`. An answer is {"text": …} or
+Reads lines of JSON from its input and answers each with one on its output. The first holds `limits` (`memory`: bytes)
+and the `templates` by name; each further one the name of a `template` and its `arguments`. An answer is {"text": …} or
 {"error": …}. Ends with its input.
 """
 

@@ -36,8 +36,8 @@ class TextTokenizer:
     def encode(self, text: str, special: bool = True) -> list[int]:
         """The tokens of `text`. `special`: with those that the tokenizer puts around a text, such as its beginning.
 
-        Raises TooLarge if the text has more than `largest` bytes, InvalidRequest if it is not Unicode or has a token that
-        the model has no embedding for. Releases the GIL.
+        Raises TooLarge if the text has more than `largest` bytes, InvalidRequest if it is not Unicode or has a token
+        that the model has no embedding for. Releases the GIL.
         """
         self._check(text)
         return self._tokens(self._tokenizer.encode(text, add_special_tokens=special))

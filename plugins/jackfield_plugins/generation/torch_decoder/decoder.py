@@ -26,9 +26,9 @@ from jackfield_plugins.generation.torch_decoder.weights import Storage, TorchLin
 class TorchDecoder(Decoder):
     """Runs a DecoderSpec with PyTorch's own operations, arithmetic in float32.
 
-    `storage`: what weights are kept in; `auto` is what the checkpoint has, quantised ones as float32. `cache`: what keys
-    and values are kept in. A row's logits are the same bits in any company as far as the trial in `tiles` finds numbers
-    of rows that agree; `describe` says whether it did.
+    `storage`: what weights are kept in; `auto` is what the checkpoint has, quantised ones as float32. `cache`: what
+    keys and values are kept in. A row's logits are the same bits in any company as far as the trial in `steady` finds
+    numbers of rows that agree; `describe` says whether it did.
     """
 
     def __init__(
@@ -41,7 +41,9 @@ class TorchDecoder(Decoder):
         device: str = "cpu",
     ) -> None:
         if SPAN % block_size or blocks < 1:
-            raise LoadError(f"a pool of {blocks} blocks of {block_size} positions: at least one, of a size that divides {SPAN}")
+            raise LoadError(
+                f"a pool of {blocks} blocks of {block_size} positions: at least one, of a size that divides {SPAN}"
+            )
         self.spec, self.blocks, self.block_size = spec, blocks, block_size
         self._device = torch.device(device)
         self._about = {"storage": storage, "kv": cache, "device": device}
@@ -98,9 +100,7 @@ class TorchDecoder(Decoder):
             attended = queries.new_empty(len(tokens), self.spec.heads * self.spec.head_size)
             for part in tiles:
                 attended[part.rows] = attend(self._pool, number, queries, part, layer.window)
-            states = [
-                layer.after(state, part) for state, part in zip(states, pieces.filled(attended), strict=True)
-            ]
+            states = [layer.after(state, part) for state, part in zip(states, pieces.filled(attended), strict=True)]
         return self._wanted(pieces.joined(states)[self._on_device(rows.wanted)])
 
     def _wanted(self, rows: Tensor) -> Array:

@@ -13,7 +13,9 @@ from jackfield_plugins.generation.spec import DecoderSpec
 class KeyValuePool:
     """`keys`, `values`: [layers, blocks, KV heads, block size, head size]."""
 
-    def __init__(self, spec: DecoderSpec, blocks: int, block_size: int, dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(
+        self, spec: DecoderSpec, blocks: int, block_size: int, dtype: torch.dtype, device: torch.device
+    ) -> None:
         shape = (len(spec.layers), blocks, spec.key_value_heads, block_size, spec.head_size)
         self.block_size = block_size
         self.keys = torch.zeros(shape, dtype=dtype, device=device)

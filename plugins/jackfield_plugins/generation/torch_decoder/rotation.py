@@ -9,7 +9,7 @@ from jackfield_plugins.generation.spec import Rope
 
 
 class Rotation:
-    """The angles of positions from 0 to below `positions`, computed once: a position's are the same bits in any step."""
+    """The angles of the first `positions` positions, computed once: a position's are the same bits in any step."""
 
     def __init__(self, rope: Rope, positions: int, device: torch.device) -> None:
         frequencies = torch.from_numpy(rope.frequencies.copy())

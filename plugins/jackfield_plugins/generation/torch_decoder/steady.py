@@ -25,8 +25,8 @@ _BLOCK = 16
 
 @dataclass(frozen=True, slots=True)
 class Steady:
-    """`sizes`: numbers of rows, ascending. `small`, `large`: queries in a tile of attention. `holds`: whether a row's bits
-    were the same in every trial."""
+    """`sizes`: numbers of rows, ascending. `small`, `large`: queries in a tile of attention. `holds`: whether a row's
+    bits were the same in every trial."""
 
     sizes: tuple[int, ...]
     small: int
@@ -63,7 +63,9 @@ class Steady:
         """For people."""
         sizes = ", ".join(str(size) for size in self.sizes)
         about = f"rows in {sizes}; queries in {self.small} and {self.large}"
-        return f"yes ({about})" if self.holds else f"no: this machine's matrix products depend on a row's place ({about})"
+        return (
+            f"yes ({about})" if self.holds else f"no: this machine's matrix products depend on a row's place ({about})"
+        )
 
 
 class _Attention:
@@ -85,7 +87,7 @@ class _Attention:
         self._reference = [self._attended({line: range(end)}, _LARGE)[line] for line, end in enumerate(self._ENDS)]
 
     def agrees(self, size: int) -> bool:
-        """Whether tiles of `size` give the bits of the reference, for one row alone, for some in company, and for all."""
+        """Whether tiles of `size` give the bits of the reference: for a row alone, for some in company, and for all."""
         last = {line: range(end - 1, end) for line, end in enumerate(self._ENDS)}
         some = {line: range(max(end - 3, 0), end) for line, end in enumerate(self._ENDS)}
         every = {line: range(max(end - self._ROWS, 0), end) for line, end in enumerate(self._ENDS)}

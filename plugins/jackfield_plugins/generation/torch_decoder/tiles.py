@@ -1,8 +1,8 @@
 """Numbers of rows that a product of matrices is run with, so that a row's sums come out the same in any company.
 
-A library of matrix products chooses its kernel, and so the order of its sums, by the number of rows. Which numbers agree
-is nowhere promised, so it is tried: with a layer's own weights, on this machine, when a decoder is opened. Steps are then
-run with these numbers only, filled up with rows of zeros.
+A library of matrix products chooses its kernel, and so the order of its sums, by the number of rows. Which numbers
+agree is nowhere promised, so it is tried: with a layer's own weights, on this machine, when a decoder is opened. Steps
+are then run with these numbers only, filled up with rows of zeros.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ class Pieces:
     def filled(self, rows: Tensor) -> list[Tensor]:
         """The pieces of `rows`, each in memory of its own: a view may lie otherwise, and be summed otherwise."""
         pieces = []
-        for part, size in zip(rows.split(self._counts) if self._counts else (), self._sizes, strict=True):
+        for part, size in zip(torch.split(rows, self._counts) if self._counts else (), self._sizes, strict=True):
             piece = rows.new_zeros(size, *rows.shape[1:])
             piece[: len(part)] = part
             pieces.append(piece)
         return pieces
 
     def joined(self, pieces: Sequence[Tensor]) -> Tensor:
-        """The rows of the pieces, without those that were filled up; an empty tensor of no particular shape for none."""
+        """The rows of the pieces, without those that were filled up; of no pieces, an empty tensor."""
         parts = [piece[:count] for piece, count in zip(pieces, self._counts, strict=True)]
         return torch.cat(parts) if parts else torch.empty(0)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import transformers
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
@@ -45,11 +45,16 @@ SCALINGS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(scaling=SCALINGS, theta=st.sampled_from([1e4, 1e5, 5e5, 1e6]), size=st.sampled_from([16, 64, 80, 128]))
 def test_every_scaling_is_that_of_transformers(scaling: dict[str, Any], theta: float, size: int) -> None:
     parameters = {**scaling, "rope_theta": theta}
     config = transformers.LlamaConfig(
-        hidden_size=4 * size, num_attention_heads=4, head_dim=size, max_position_embeddings=131072, rope_parameters=parameters
+        hidden_size=4 * size,
+        num_attention_heads=4,
+        head_dim=size,
+        max_position_embeddings=131072,
+        rope_parameters=parameters,
     )
     wanted, attention = ROPE_INIT_FUNCTIONS[scaling["rope_type"]](config, "cpu")
     values = {"rope_parameters": parameters, "max_position_embeddings": 131072}

@@ -102,7 +102,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _tree(self, folder: Path) -> list[dict[str, Any]]:
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         return [
-            {"type": "file", "path": str(path.relative_to(folder)), "size": path.stat().st_size, "oid": _hash(path)[:40]}
+            {
+                "type": "file",
+                "path": str(path.relative_to(folder)),
+                "size": path.stat().st_size,
+                "oid": _hash(path)[:40],
+            }
             for path in files
         ]
 

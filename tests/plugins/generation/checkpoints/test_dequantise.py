@@ -59,7 +59,9 @@ def test_floats_at_odd_places_are_read_too() -> None:
 @pytest.mark.parametrize("stored", ["I8", "F64", "Q8_K", "F8_E4M3", "U8"])
 def test_what_nobody_can_read_is_named(stored: str) -> None:
     weight = Weight("t", (32, 256), stored, np.zeros((32, 2048), np.uint8))
-    with pytest.raises(LoadError, match=f"^tensor 't' of 'm' is stored as {stored}, which nothing here can compute with"):
+    with pytest.raises(
+        LoadError, match=f"^tensor 't' of 'm' is stored as {stored}, which nothing here can compute with"
+    ):
         check_stored(weight, "m")
     with pytest.raises(LoadError, match=f"^tensor 't' is stored as {stored}, which cannot be dequantised$"):
         dequantised(weight)

@@ -57,7 +57,9 @@ def test_quantised_and_plain_tensors_and_a_head_of_its_own(tmp_path: Path) -> No
     stored = {"output.weight": "F16", "blk.0.attn_q.weight": "Q8_0", "blk.1.ffn_up.weight": "Q5_1"}
     spec = load(files.write(tmp_path / "m.gguf", change, stored)).spec
     assert spec.head.weight is not spec.embedding
-    assert [spec.head.weight.stored, spec.layers[0].query.weight.stored, spec.layers[1].up.weight.stored] == list(stored.values())
+    assert [spec.head.weight.stored, spec.layers[0].query.weight.stored, spec.layers[1].up.weight.stored] == list(
+        stored.values()
+    )
     np.testing.assert_array_equal(dequantised(spec.embedding), files.tensors()["token_embd.weight"])
     np.testing.assert_array_equal(
         dequantised(spec.head.weight), files.tensors()["token_embd.weight"][::-1].astype(np.float16).astype(np.float32)
@@ -83,7 +85,9 @@ def test_each_architecture(tmp_path: Path, architecture: str, style: str, biased
     spec = load(files.write(tmp_path / "m.gguf", change)).spec
     layer = spec.layers[1]
     assert (spec.architecture, spec.rope.style) == (architecture, style)
-    assert [one.bias is not None for one in (layer.query, layer.key, layer.value, layer.output)] == [biased] * 3 + [False]
+    assert [one.bias is not None for one in (layer.query, layer.key, layer.value, layer.output)] == [biased] * 3 + [
+        False
+    ]
     assert [one is not None for one in (layer.query_norm, layer.key_norm)] == [normed] * 2
 
 
@@ -153,7 +157,10 @@ def _with(name: str, value: Any) -> files.Change:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (_without("blk.1.ffn_up.weight"), "'m.gguf' holds no tensor 'blk.1.ffn_up.weight', which its architecture needs"),
+        (
+            _without("blk.1.ffn_up.weight"),
+            "'m.gguf' holds no tensor 'blk.1.ffn_up.weight', which its architecture needs",
+        ),
         (
             _with("blk.0.attn_k.weight", np.zeros((64, 64), np.float32)),
             "tensor 'blk.0.attn_k.weight' of 'm.gguf' has the shape [64, 64], and the configuration makes it [32, 64]",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import transformers
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -50,6 +50,7 @@ def cuts(tokenizer: Tokenizer, text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("pre", "family"), [("qwen2", "Qwen2"), ("gpt-2", "GPT2")])
+@settings(deadline=None)
 @given(text=st.text(max_size=60))
 def test_texts_are_cut_as_the_family_cuts_them(pre: str, family: str, text: str) -> None:
     if family not in REFERENCES:
@@ -72,8 +73,9 @@ def test_smollm2_is_what_transformers_reads_from_the_same_file() -> None:
     ours = tokenizer_of(read_gguf(path, "m"))
     theirs = transformers.AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
     differing = [text for text in TEXTS if ours.encode(text).ids != theirs(text)["input_ids"]]
-    # transformers cuts digits as GPT-2 does; SmolLM2 was trained on single ones
-    assert differing == [text for text in TEXTS if any(c.isdigit() for c in text)]
+    # transformers cuts words as GPT-2 does, SmolLM2 was trained with every digit a word of its own. The vocabulary
+    # joins no digits of ASCII, so that it shows at others only.
+    assert differing == [text for text in TEXTS if any(c.isnumeric() and not c.isascii() for c in text)]
     for text in TEXTS:
         assert ours.decode(ours.encode(text).ids, skip_special_tokens=False) == text
 
@@ -86,7 +88,14 @@ def test_sentence_piece_out_of_scores() -> None:
     types = [2, 3, 3, *([6] * 256), *([1] * (len(tokens) - 259))]
     merged = [left + right for left, right in json.loads(original.to_str())["model"]["merges"]]
     scores = [-float(merged.index(token)) if token in merged else -1000.0 for token in tokens]
-    values = {"model": "llama", "tokens": tokens, "token_type": types, "scores": scores, "merges": None, "add_bos_token": False}
+    values = {
+        "model": "llama",
+        "tokens": tokens,
+        "token_type": types,
+        "scores": scores,
+        "merges": None,
+        "add_bos_token": False,
+    }
     got = tokenizer_of(made(**values, unknown_token_id=0, bos_token_id=1, eos_token_id=2))
     for text in (*TEXTS, "the hello world well"):
         assert got.encode(text).ids == original.encode(text).ids, text
@@ -94,7 +103,9 @@ def test_sentence_piece_out_of_scores() -> None:
     spaced = tokenizer_of(made(**values, add_space_prefix=False))
     assert spaced.encode("he").tokens == ["he"]
     begun = tokenizer_of(made(**{**values, "add_bos_token": None}, bos_token_id=1))
-    assert begun.encode("he").tokens[0] == "<s>", "a text of such a tokenizer begins with a mark unless it says otherwise"
+    assert begun.encode("he").tokens[0] == "<s>", (
+        "a text of such a tokenizer begins with a mark unless it says otherwise"
+    )
 
 
 def test_ends_are_added_where_the_metadata_says_so() -> None:
@@ -118,16 +129,16 @@ def test_user_tokens_are_words_and_control_tokens_marks() -> None:
     ("values", "sentence"),
     [
         ({"model": "bert"}, "'tokenizer.ggml.model' of 'm' is 'bert', and must be one of 'gpt2', 'llama'"),
-        ({"pre": "strange"}, "'tokenizer.ggml.pre' of 'm' is 'strange', and must be one of 'deepseek-r1-qwen', 'gpt-2', "),
+        ({"pre": "strange"}, "'tokenizer.ggml.pre' of 'm' is 'strange', and must be one of 'deepseek-r1-qwen'"),
         ({"pre": None}, "'m' does not say 'tokenizer.ggml.pre', which its tokenizer needs"),
         ({"tokens": None}, "'m' does not say 'tokenizer.ggml.tokens', which its tokenizer needs"),
         ({"tokens": "x"}, "'tokenizer.ggml.tokens' of 'm' is a value of type str, and must be a list"),
         ({"tokens": [1, 2]}, "'tokenizer.ggml.tokens' of 'm' is empty or not of texts, and must be a list of texts"),
-        ({"token_type": [1]}, "'tokenizer.ggml.token_type' of 'm' is 1 long, and must be a list of 310 numbers"),
+        ({"token_type": [1]}, "'tokenizer.ggml.token_type' of 'm' is 1 long, and must be a list of 310"),
         ({"merges": ["ab"]}, "'tokenizer.ggml.merges' of 'm' is a list with 'ab', and must be a list of two spellings"),
         ({"merges": ["nota token"]}, "'tokenizer.ggml.merges' of 'm' is not usable ("),
-        ({"add_bos_token": True, "bos_token_id": 9999}, "'tokenizer.ggml.bos_token_id' of 'm' is 9999, and must be a token below"),
-        ({"model": "llama", "scores": [1.0]}, "'tokenizer.ggml.scores' of 'm' is 1 long, and must be a list of 310 numbers"),
+        ({"add_bos_token": True, "bos_token_id": 9999}, "'tokenizer.ggml.bos_token_id' of 'm' is 9999, and must be a"),
+        ({"model": "llama", "scores": [1.0]}, "'tokenizer.ggml.scores' of 'm' is 1 long, and must be a list of 310"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_one_sentence(values: dict[str, Any], sentence: str) -> None:

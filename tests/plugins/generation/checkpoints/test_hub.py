@@ -72,7 +72,8 @@ def test_a_repository_is_fetched_and_only_what_is_safe(hub: Hub, tmp_path: Path,
     assert {"config.json", "tokenizer.json", "generation_config.json", "chat_template.jinja"} <= fetched
     assert ("model.safetensors.index.json" in fetched) is (source == "hf:me/sharded")
     rest = {name for name in fetched if not name.endswith((".json", ".jinja"))}
-    assert rest and all(name.startswith("model") and name.endswith(".safetensors") for name in rest)
+    assert rest
+    assert all(name.startswith("model") and name.endswith(".safetensors") for name in rest)
 
 
 def test_what_was_fetched_is_not_fetched_again_and_serves_without_the_hub(hub: Hub, tmp_path: Path) -> None:
@@ -119,7 +120,9 @@ def test_what_cannot_be_had_is_one_sentence(hub: Hub, tmp_path: Path) -> None:
     assert refused(loader, "hf:me/tiny") == unknown.format("hf:me/tiny")
     hub.private.clear()
     hub.gated.add("me/gated")
-    assert refused(loader, "hf:me/gated").startswith("'hf:me/gated' is gated: accept its terms on the hub, and set HF_TOKEN")
+    assert refused(loader, "hf:me/gated").startswith(
+        "'hf:me/gated' is gated: accept its terms on the hub, and set HF_TOKEN"
+    )
     assert refused(loader, "hf:me/tiny@v9") == "the repository of 'hf:me/tiny@v9' has no such revision"
     hub.broken.add("me/tiny")
     assert refused(loader, "hf:me/tiny") == "the hub answered 'hf:me/tiny' with status 500: try again later"
@@ -136,14 +139,17 @@ def test_what_was_never_fetched_cannot_be_had_without_the_hub(hub: Hub, tmp_path
 
 
 def test_a_repository_without_what_is_asked_for(hub: Hub, tmp_path: Path) -> None:
-    assert refused(gguf(hub, tmp_path), "hf:me/ggufs/z.gguf") == "the repository of 'hf:me/ggufs/z.gguf' holds no z.gguf"
+    assert (
+        refused(gguf(hub, tmp_path), "hf:me/ggufs/z.gguf") == "the repository of 'hf:me/ggufs/z.gguf' holds no z.gguf"
+    )
     assert refused(folder(hub, tmp_path), "hf:me/ggufs") == (
         "the repository of 'hf:me/ggufs' holds no config.json: for a GGUF file, name it as hf:owner/name/file.gguf"
     )
 
 
 @pytest.mark.parametrize(
-    "source", ["hf:", "hf:one", "hf:a/b/c", "hf:../b", "hf:a/..", "hf:a/b@", "hf:a/b@../x", "hf:a b/c", "hf:/a/b", "hf:a/b@x\0"]
+    "source",
+    ["hf:", "hf:one", "hf:a/b/c", "hf:../b", "hf:a/..", "hf:a/b@", "hf:a/b@../x", "hf:a b/c", "hf:/a/b", "hf:a/b@x\0"],
 )
 def test_what_is_no_name_is_refused_before_anything_is_asked(hub: Hub, tmp_path: Path, source: str) -> None:
     assert refused(folder(hub, tmp_path), source).startswith(f"source '{source}' is not of the form hf:owner/name")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from jackfield import Array
 from jackfield.errors import LoadError
 from jackfield_plugins.generation.checkpoints.safetensors_files import INDEX, ONE, read_folder
 
@@ -43,7 +44,9 @@ def about(shape: list[int], start: int, stop: int, dtype: str = "F32") -> dict[s
 )
 def test_what_is_broken_is_one_sentence_that_names_the_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / ONE).write_bytes(content)
-    with pytest.raises(LoadError, match=r"^'m/model.safetensors' is not a safetensors file, or is truncated: ") as caught:
+    with pytest.raises(
+        LoadError, match=r"^'m/model.safetensors' is not a safetensors file, or is truncated: "
+    ) as caught:
         read_folder(tmp_path, "m")
     assert "\n" not in str(caught.value)
 
@@ -55,7 +58,7 @@ def test_an_empty_file(tmp_path: Path) -> None:
 
 
 def test_tensors_of_any_rank(tmp_path: Path) -> None:
-    tensors = {
+    tensors: dict[str, Array] = {
         "scalar": np.array(3, np.float32),
         "vector": np.arange(3, dtype=np.float16),
         "matrix": np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -64,18 +67,32 @@ def test_tensors_of_any_rank(tmp_path: Path) -> None:
     save_file(tensors, tmp_path / "any-name.safetensors", metadata={"format": "pt"})
     read = {weight.name: weight for weight in read_folder(tmp_path, "m")}
     assert {name: weight.shape for name, weight in read.items()} == {name: a.shape for name, a in tensors.items()}
-    assert {name: weight.data.tobytes() for name, weight in read.items()} == {n: a.tobytes() for n, a in tensors.items()}
+    assert {name: weight.data.tobytes() for name, weight in read.items()} == {
+        n: a.tobytes() for n, a in tensors.items()
+    }
     assert [read[name].data.shape for name in ("vector", "matrix")] == [(6,), (2, 12)]
 
 
 @pytest.mark.parametrize(
     ("index", "sentence"),
     [
-        ({"weight_map": {"t": "missing.safetensors"}}, "'m/model.safetensors.index.json' names the file 'missing.safetensors'"),
-        ({"weight_map": {"t": "../a.safetensors"}}, "'m/model.safetensors.index.json' names the file '../a.safetensors', which"),
-        ({"weight_map": {"u": "a.safetensors"}}, "'m/model.safetensors.index.json' says that tensor 'u' is in 'a.safetensors'"),
+        (
+            {"weight_map": {"t": "missing.safetensors"}},
+            "'m/model.safetensors.index.json' names the file 'missing.safetensors'",
+        ),
+        (
+            {"weight_map": {"t": "../a.safetensors"}},
+            "'m/model.safetensors.index.json' names the file '../a.safetensors', which",
+        ),
+        (
+            {"weight_map": {"u": "a.safetensors"}},
+            "'m/model.safetensors.index.json' says that tensor 'u' is in 'a.safetensors'",
+        ),
         ({"weight_map": {}}, "'m/model.safetensors.index.json' has an empty 'weight_map'"),
-        ({"weight_map": [1]}, "'m/model.safetensors.index.json' has no 'weight_map' from the names of tensors to files"),
+        (
+            {"weight_map": [1]},
+            "'m/model.safetensors.index.json' has no 'weight_map' from the names of tensors to files",
+        ),
         ({}, "'m/model.safetensors.index.json' has no 'weight_map' from the names of tensors to files"),
     ],
 )

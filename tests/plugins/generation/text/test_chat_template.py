@@ -24,7 +24,8 @@ def made(template: str, limits: TemplateLimits = SHORT, **others: str) -> ChatTe
 def guarded() -> Iterator[ChatTemplate]:
     """A template that does what the message says: the worst case, where a client writes the program."""
     template = made(
-        "{% if messages[0].content == 'loop' %}{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+        "{% if messages[0].content == 'loop' %}"
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
         "{% elif messages[0].content == 'memory' %}{{ 'x' * (10000000000 * messages|length) }}"
         "{% elif messages[0].content == 'long' %}{{ 'x' * (5000000 * messages|length) }}"
         "{% elif messages[0].content == 'power' %}{{ 9 ** (9 ** (9 * messages|length)) }}"
@@ -37,7 +38,8 @@ def guarded() -> Iterator[ChatTemplate]:
 def test_messages_tokens_tools_and_variables_reach_the_template() -> None:
     template = made(
         "{{ bos_token }}{% for m in messages %}[{{ m.role }}: {{ m['content'] }}]{% endfor %}"
-        "{% if tools %}{{ tools | tojson }}{% endif %}{% if add_generation_prompt %}>{% endif %}{{ think }}{{ eos_token }}"
+        "{% if tools %}{{ tools | tojson }}{% endif %}"
+        "{% if add_generation_prompt %}>{% endif %}{{ think }}{{ eos_token }}"
     )
     assert template.render(MESSAGES) == "<s>[user: Hi]></s>"
     tools = [{"type": "function", "function": {"name": "größe", "tag": "<b>"}}]
@@ -127,7 +129,9 @@ def test_others_are_served_while_one_does_not_end(guarded: ChatTemplate) -> None
 
 def test_what_is_no_template_is_found_when_it_is_loaded() -> None:
     template = made("{% for %}")
-    with pytest.raises(LoadError, match=r"^the chat template of 'm' is none: Expected an expression, got 'end of statement block'"):
+    with pytest.raises(
+        LoadError, match=r"^the chat template of 'm' is none: Expected an expression, got 'end of statement block'"
+    ):
         template.check()
     good = made("{{ messages }}")
     good.check()
@@ -136,12 +140,16 @@ def test_what_is_no_template_is_found_when_it_is_loaded() -> None:
 
 def test_a_template_that_computes_while_it_is_compiled_is_found_too() -> None:
     template = made("{{ 9 ** (9 ** 9) }}", TemplateLimits(start=2))
-    with pytest.raises(LoadError, match=r"^the chat template of 'm' cannot be compiled: it takes longer than 2 seconds$"):
+    with pytest.raises(
+        LoadError, match=r"^the chat template of 'm' cannot be compiled: it takes longer than 2 seconds$"
+    ):
         template.check()
 
 
 def test_a_model_without_a_template_says_so() -> None:
-    with pytest.raises(Unsupported, match=r"^'m' came without a chat template: ask for a completion of a prompt instead$"):
+    with pytest.raises(
+        Unsupported, match=r"^'m' came without a chat template: ask for a completion of a prompt instead$"
+    ):
         ChatTemplate("m", {}, {}).render(MESSAGES)
 
 

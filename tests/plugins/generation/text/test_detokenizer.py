@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jackfield_plugins.generation.text.detokenizer import ByteDetokenizer
@@ -20,6 +20,7 @@ def pieces(kind: str, tokens: list[int], special: bool = False) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", MADE)
+@settings(deadline=None)
 @given(text=st.text(max_size=40))
 def test_the_pieces_of_a_text_are_the_text_that_the_library_decodes(kind: str, text: str) -> None:
     tokens = WRAPPED[kind].encode(text)
@@ -29,6 +30,7 @@ def test_the_pieces_of_a_text_are_the_text_that_the_library_decodes(kind: str, t
 
 
 @pytest.mark.parametrize("kind", ["byte_level", "word_piece"])
+@settings(deadline=None)
 @given(data=st.data())
 def test_any_tokens_at_all_give_what_the_library_decodes(kind: str, data: st.DataObject) -> None:
     size = MADE[kind].get_vocab_size()
@@ -38,6 +40,7 @@ def test_any_tokens_at_all_give_what_the_library_decodes(kind: str, data: st.Dat
 
 
 @pytest.mark.parametrize("kind", ["sentence_piece", "metaspace"])
+@settings(deadline=None)
 @given(data=st.data())
 def test_any_tokens_of_sentence_piece_too_but_for_broken_bytes(kind: str, data: st.DataObject) -> None:
     """The library gives up a whole run of bytes where one is broken; what was given cannot be taken back."""
@@ -51,9 +54,11 @@ def test_any_tokens_of_sentence_piece_too_but_for_broken_bytes(kind: str, data: 
         assert "\ufffd" in got
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=40), cuts=st.lists(st.integers(1, 5), min_size=1))
 def test_no_piece_has_half_a_character_wherever_the_bytes_are_cut(text: str, cuts: list[int]) -> None:
-    encoded, parts = text.encode(), []
+    encoded = text.encode()
+    parts: list[bytes] = []
     while encoded:
         size = cuts[len(parts) % len(cuts)]
         parts.append(encoded[:size])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +29,10 @@ def load(folder: Path) -> Checkpoint:
 
 
 @pytest.fixture(scope="module", params=tiny.KINDS)
-def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
     folder = tmp_path_factory.mktemp(request.param)
     model = tiny.save(request.param, folder)
-    yield model, load(folder)
+    return model, load(folder)
 
 
 @pytest.fixture(scope="module")
