@@ -28,9 +28,7 @@ PROMPTS = (
 @pytest.fixture(scope="module")
 def reference() -> Any:
     path = smollm2.path()
-    return transformers.AutoModelForCausalLM.from_pretrained(
-        path.parent, gguf_file=path.name, dtype=torch.float32
-    ).eval()
+    return transformers.AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
 
 
 @pytest.fixture(scope="module")

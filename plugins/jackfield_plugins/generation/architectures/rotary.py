@@ -35,7 +35,7 @@ def llama3(frequencies: Array, factor: float, low: float, high: float, original:
     """Waves that turn more than `high` times within the `original` context stay, those that turn less than `low` times
     are stretched by `factor`, and those between by a blend of both."""
     turns = original * frequencies / np.float32(TURN)
-    share = np.clip((turns - low) / (high - low), 0, 1).astype(np.float32)
+    share: Array = np.clip((turns - low) / (high - low), 0, 1).astype(np.float32)
     blended: Array = (1 - share) * frequencies / np.float32(factor) + share * frequencies
     return blended.astype(np.float32)
 
@@ -56,7 +56,8 @@ def yarn(
     first, last = max(first, 0), min(last, size - 1)
     span = last - first or 0.001
     ramp = np.clip((np.arange(size // 2, dtype=np.float32) - np.float32(first)) / np.float32(span), 0, 1)
-    return (frequencies / np.float32(factor) * ramp + frequencies * (1 - ramp)).astype(np.float32)
+    blended: Array = frequencies / np.float32(factor) * ramp + frequencies * (1 - ramp)
+    return blended.astype(np.float32)
 
 
 def yarn_attention(factor: float, weight: float = 1.0) -> float:

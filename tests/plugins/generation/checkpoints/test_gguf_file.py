@@ -115,7 +115,7 @@ def test_parts_are_joined(tmp_path: Path) -> None:
         (header(1) + info("t", 2**62, 2**62), "tensor 't' of 'm.gguf' reaches to byte"),
         (header(1) + info("t", 2**32, 2**32), "tensor 't' of 'm.gguf' reaches to byte"),
         (header(1) + info("t", 4, offset=2**63), "tensor 't' of 'm.gguf' reaches to byte"),
-        (header(1) + info("t", 33, 2, kind=8), "tensor 't' of 'm.gguf' has rows of 33 elements, and Q8_0"),
+        (header(1) + info("t", 1, offset=1) + b"\0" * 64, "tensor 't' of 'm.gguf' lies at byte 1, which is not"),
         (
             header(keys=1) + text("general.alignment") + struct.pack("<II", 4, 0),
             "'m.gguf' has the alignment 0, which must be a power of two",
