@@ -11,6 +11,6 @@ from benchmarks.load import load
 def goodput(port: int, requests: Sequence[bytes], connections: int, seconds: float, deadline: float) -> float:
     """Answers a second that came within `deadline` seconds."""
     measured = asyncio.run(load(port, requests, connections, seconds, warm=1))
-    if measured.wrong:
-        raise SystemExit(f"{measured.wrong} of {len(measured.latencies)} requests failed at capacity")
-    return sum(one <= deadline for one in measured.latencies) / seconds
+    if not measured.right:
+        raise SystemExit(f"none of {len(measured.latencies)} requests was answered at capacity")
+    return measured.within(deadline) / seconds

@@ -244,9 +244,10 @@ class EngineMachine(RuleBasedStateMachine):
         self.executor.always = None
         self.simulation.drain(60)
         self.check()
-        assert self.simulation.outstanding == 0
-        assert (len(self.simulation.planner.queue), self.simulation.planner.queue.rows) == (0, 0)
-        assert self.simulation.planner.running == [] or not self.simulation.alive
+        assert self.simulation.outstanding == 0, "work is outstanding in the end"
+        planner = self.simulation.planner
+        assert (len(planner.queue), planner.queue.rows) == (0, 0), "the queue is not empty in the end"
+        assert planner.running == [] or not self.simulation.alive, "work that is over passes for running"
 
     def _cancel(self, work: Work) -> None:
         self.cancelled.add(work)
