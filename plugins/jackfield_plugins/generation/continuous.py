@@ -75,8 +75,8 @@ class Continuous(BatchingPolicy):
     def state(self) -> Mapping[str, float]:
         """How much runs, how often work was preempted, and what a token of prefill costs."""
         return {
-            "running": len(self._running),
-            "paused": len(self._paused),
+            "running": sum([work.final is None for work in self._running]),
+            "paused": sum([work.final is None for work in tuple(self._paused)]),
             "preemptions": self._preemptions,
             "prefill_token_seconds": self._pace.row,
         }
