@@ -52,7 +52,6 @@ class OpenInferenceApp:
         self._overload_status = overload_status
         self._paths = Paths()
         self._inference = Inference(server, compress_above, tenant_header)
-        self._quick = QuickInference(server, self._inference, self.refusal)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3, for `http`."""
@@ -96,7 +95,7 @@ class OpenInferenceApp:
         target = self._paths.find(path)
         if target is None or target.route is not Route.INFER or method != "POST":
             return None
-        return self._quick.shortcut(target.model, target.version, headers)
+        return QuickInference(self._server, self._inference, self.refusal, target, path, headers).begin
 
     def refusal(self, headers: Headers, error: Exception, path: str = "") -> Answer:
         """What `error` is answered with. A fault of ours stands in the log, under the id that is in the answer."""

@@ -8,41 +8,46 @@ from functools import partial
 
 from jackfield import Response, Server, Work
 from jackfield.errors import Cancelled, InvalidRequest, JackfieldError, Unsupported
-from jackfield.web import Answer, Shortcut, Withdraw
-from jackfield_plugins.open_inference.headers import Headers, Said
+from jackfield.web import Answer, Withdraw
+from jackfield_plugins.open_inference.headers import Headers
 from jackfield_plugins.open_inference.infer import LARGE_REQUEST, Asked, Inference
+from jackfield_plugins.open_inference.paths import Target
 
-Refusal = Callable[[Headers, Exception], tuple[int, bytes, list[tuple[bytes, bytes]]]]
+Refusal = Callable[[Headers, Exception, str], tuple[int, bytes, list[tuple[bytes, bytes]]]]
 
 
 class QuickInference:
-    """Used on the event loop. `refusal` gives what an error is answered with."""
+    """Made once for all requests with one head; used on the event loop. `target` is what `path` means; `refusal` gives
+    what an error is answered with."""
 
-    def __init__(self, server: Server, inference: Inference, refusal: Refusal) -> None:
+    def __init__(
+        self, server: Server, inference: Inference, refusal: Refusal, target: Target, path: str, headers: Headers
+    ) -> None:
         self._server = server
         self._inference = inference
         self._refusal = refusal
+        self._target = target
+        self._path = path
+        self._said = inference.said(headers)
         self._finishing: set[asyncio.Task[None]] = set()
 
-    def shortcut(self, model: str, version: str, headers: Headers) -> Shortcut:
-        """What takes in requests with these headers for this model."""
-        return partial(self._begin, model, version, self._inference.said(headers))
-
-    def _begin(self, model: str, version: str, told: Said, body: bytes, answer: Answer) -> Withdraw | None:
+    def begin(self, body: bytes, answer: Answer) -> Withdraw | None:
+        """Submit the request in `body`, and answer it when it is settled. A `Shortcut`."""
         if len(body) > LARGE_REQUEST:
             return None
-        inference = self._inference
+        inference, said = self._inference, self._said
+        _, model, version = self._target
         try:
             found = self._server.model(model).version(version)
             found.check_room(len(body))
             try:
-                request, wanted = inference.decoded_now(body, told.headers, model, version)
+                request, wanted = inference.decoded_now(body, said.headers, model, version)
             except (InvalidRequest, Unsupported) as error:
                 found.refused(error)
                 raise
-            work = found.submit(request, partial(self._told, inference.asked(request, wanted, told, found), answer))
+            work = found.submit(request, partial(self._told, inference.asked(request, wanted, said, found), answer))
         except Exception as error:
-            self._refuse(told, error, answer)
+            self._refuse(error, answer)
             return _nothing
         return partial(found.cancel, work)
 
@@ -51,7 +56,7 @@ class QuickInference:
             try:
                 encoded = self._inference.encoded_now(asked, work, result)
             except Exception as error:
-                self._refuse(asked.said, error, answer)
+                self._refuse(error, answer)
                 return
             if encoded is None:
                 task = asyncio.ensure_future(self._finish(asked, answer, work, result))
@@ -61,18 +66,18 @@ class QuickInference:
                 body, sent = encoded
                 answer(200, sent, body)
         elif not isinstance(result, Cancelled):
-            self._refuse(asked.said, result, answer)
+            self._refuse(result, answer)
 
     async def _finish(self, asked: Asked, answer: Answer, work: Work, response: Response) -> None:
         try:
             body, sent = await self._inference.encoded(asked, work, response)
         except Exception as error:
-            self._refuse(asked.said, error, answer)
+            self._refuse(error, answer)
         else:
             answer(200, sent, body)
 
-    def _refuse(self, told: Said, error: Exception, answer: Answer) -> None:
-        status, body, sent = self._refusal(told.headers, error)
+    def _refuse(self, error: Exception, answer: Answer) -> None:
+        status, body, sent = self._refusal(self._said.headers, error, self._path)
         answer(status, sent, body)
 
 

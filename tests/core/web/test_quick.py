@@ -79,6 +79,14 @@ async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: 
     return await read(reader)
 
 
+async def held(host: Host, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Let a request wait that the shortcut has taken."""
+    await ask(reader, writer, ONE)
+    host.holds = True
+    writer.write(ONE)
+    await until(lambda: bool(host.waiting))
+
+
 async def read(reader: asyncio.StreamReader) -> bytes:
     head = await reader.readuntil(b"\r\n\r\n")
     length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
@@ -116,10 +124,7 @@ def test_requests_behind_one_that_waits_are_answered_after_it() -> None:
     async def run() -> list[bytes]:
         host = Host()
         async with connection(host) as (reader, writer):
-            await ask(reader, writer, ONE)
-            host.holds = True
-            writer.write(ONE)
-            await until(lambda: bool(host.waiting))
+            await held(host, reader, writer)
             writer.write(ONE + ONE)
             await asyncio.sleep(0.05)
             host.waiting[0](200, [], b"waited")
@@ -132,10 +137,7 @@ def test_a_client_that_leaves_withdraws_and_a_late_answer_is_dropped() -> None:
     async def run() -> Host:
         host = Host()
         async with connection(host) as (reader, writer):
-            await ask(reader, writer, ONE)
-            host.holds = True
-            writer.write(ONE)
-            await until(lambda: bool(host.waiting))
+            await held(host, reader, writer)
             writer.close()
             await until(lambda: bool(host.withdrawn))
             host.waiting[0](200, [], b"late")
@@ -148,10 +150,7 @@ def test_an_answer_may_close_the_connection() -> None:
     async def run() -> bytes:
         host = Host()
         async with connection(host) as (reader, writer):
-            await ask(reader, writer, ONE)
-            host.holds = True
-            writer.write(ONE)
-            await until(lambda: bool(host.waiting))
+            await held(host, reader, writer)
             host.waiting[0](413, [(b"connection", b"close")], b"bye")
             return await reader.read()
 
