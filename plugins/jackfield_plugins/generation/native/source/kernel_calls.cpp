@@ -1,0 +1,67 @@
+// Single kernels for Python: what the tests compare with float64 and the benchmark measures.
+#include "threads.h"
+#include "weights.h"
+
+#include <chrono>
+
+using namespace jackfield;
+
+#define API extern "C" __attribute__((visibility("default")))
+
+static const Kernels& set_of(int number) { return number == 1 ? avx512_kernels : avx2_kernels; }
+
+API void jackfield_floats(int stored, const uint8_t* row, int inputs, float* out) { floats(stored, row, inputs, out); }
+
+// x: [rows][depth], zero past the inputs; y: [rows][columns]. All units, on `threads` threads.
+API void jackfield_linear_run(const Linear* linear, int set, const float* x, int rows, float* y, int add) {
+    const Kernels& kernels = set_of(set);
+    const size_t depth = size_t(linear->depth), count = size_t(rows);
+    std::vector<int8_t> codes(count * depth);
+    std::vector<int16_t> pairs(count * depth);
+    std::vector<float> steps(count * depth / 32), scratch(2 * LANES * depth);
+    std::vector<int32_t> sums(count * depth / 32), halves(count * depth / 16);
+    Rows in{const_cast<float*>(x), linear->depth,
+            {codes.data(), pairs.data(), steps.data(), sums.data(), halves.data(), linear->depth}};
+    if (linear->codes)
+        for (int row = 0; row < rows; ++row) kernels.quantise(x + row * in.ldx, 0, linear->depth, row, in.q);
+    for (const Unit& unit : linear->units(rows))
+        compute(kernels, *linear, unit, in, rows, y, linear->columns, add != 0, scratch.data());
+}
+
+API void jackfield_quantise(int set, const float* x, int depth, int8_t* codes, float* steps, int32_t* sums, int32_t* halves,
+                            int16_t* pairs) {
+    Quantised q{codes, pairs, steps, sums, halves, depth};
+    set_of(set).quantise(x, 0, depth, 0, q);
+}
+
+API int jackfield_wants_pairs(int set) { return set_of(set).pairs; }
+
+API void jackfield_norm(int set, const float* x, const float* weight, float epsilon, int size, int depth, float* out) {
+    set_of(set).norm(x, weight, epsilon, size, depth, out);
+}
+
+API void jackfield_activate(int set, const float* gate, const float* up, int size, float* out) {
+    set_of(set).activate(gate, up, size, out);
+}
+
+API void jackfield_exponential(int set, const float* x, int size, float* out) { set_of(set).exponential(x, size, out); }
+
+API void jackfield_rotate(int set, const Rotation* rotation) { set_of(set).rotate(*rotation); }
+
+API void jackfield_attend(int set, const Attention* attention) { set_of(set).attend(*attention); }
+
+// Meets `times` times on `threads` threads, each adding one before each meeting; gives how often the sum was wrong.
+API int jackfield_meetings(int threads, int times) {
+    Pool pool(threads, {});
+    std::atomic<int> sum{0}, wrong{0};
+    for (int job = 0; job < 3; ++job)
+        pool.run([&](int) {
+            for (int i = 0; i < times; ++i) {
+                sum.fetch_add(1);
+                pool.meet();
+                if (sum.load() != threads * (job * times + i + 1)) wrong.fetch_add(1);
+                pool.meet();
+            }
+        });
+    return wrong.load();
+}

@@ -1,0 +1,212 @@
+// Matrix products in fp32 over weights in any storage.
+//
+// The sum of an output runs over the inputs in ascending order in one accumulator, whatever the number of rows, so a
+// row's result is the same bits in any company. Lanes are outputs, tiles are panels times rows.
+#pragma once
+
+namespace jackfield::JACKFIELD_SET {
+
+#define MEMBER inline __attribute__((always_inline))
+
+template <int... J, class Function>
+INLINE void unrolled(std::integer_sequence<int, J...>, Function&& function) {
+    (function(std::integral_constant<int, J>{}), ...);
+}
+template <int N> using upto = std::make_integer_sequence<int, N>;
+
+// Readers: how a storage gives the weights of 16 outputs for one input after the other.
+struct Full {
+    static constexpr int wide = 8;  // inputs a word
+    const float* at;
+    void open(const Panels& w, size_t panel) { at = (const float*)(w.codes + panel * w.panel_bytes); }
+    MEMBER void group(int) {}
+    MEMBER void word() { at += wide * LANES; }
+    template <int J> MEMBER F value() const { return load(at + (J - wide) * LANES); }
+};
+
+template <bool BFLOAT> struct Sixteen {
+    static constexpr int wide = 8;
+    const uint16_t* at;
+    void open(const Panels& w, size_t panel) { at = (const uint16_t*)(w.codes + panel * w.panel_bytes); }
+    MEMBER void group(int) {}
+    MEMBER void word() { at += wide * LANES; }
+    template <int J> MEMBER F value() const {
+        return BFLOAT ? brain(at + (J - wide) * LANES) : half(at + (J - wide) * LANES);
+    }
+};
+
+// Scale and offset of a panel's group.
+struct Scales {
+    const uint8_t *scale, *offset;
+    float zero;
+    bool half_numbers, offsets;
+    void open(const Panels& w, size_t panel) {
+        scale = w.scales + panel * w.scale_bytes;
+        offset = w.minima + panel * w.scale_bytes;
+        zero = -w.zero;
+        half_numbers = w.half;
+        offsets = w.offsets;
+    }
+    MEMBER F number(const uint8_t* at, int group) const {
+        return half_numbers ? half((const uint16_t*)at + group * LANES) : load((const float*)at + group * LANES);
+    }
+    MEMBER F scales(int group) const { return number(scale, group); }
+    MEMBER F minima(int group, F scales) const {
+        return offsets ? number(offset, group) : mul(set(zero), scales);
+    }
+};
+
+template <int BITS> struct Coded {
+    static constexpr int wide = BITS == 4 ? 8 : 4;
+    const uint8_t* at;
+    Scales of;
+    F scale, offset;
+    I raw;
+    void open(const Panels& w, size_t panel) {
+        at = w.codes + panel * w.panel_bytes;
+        of.open(w, panel);
+    }
+    MEMBER void group(int index) {
+        scale = of.scales(index);
+        offset = of.minima(index, scale);
+    }
+    MEMBER void word() {
+        raw = words(at);
+        at += 64;
+    }
+    template <int J> MEMBER F value() const {
+        if constexpr (BITS == 4) return fma(code4<J>(raw), scale, offset);
+        return fma(code8<J>(raw), scale, offset);
+    }
+};
+
+template <int NP, int M>
+INLINE void finish(const Product& p, int panel, int row, const F (&sum)[NP][M]) {
+    for (int n = 0; n < NP; ++n) {
+        long column = long(panel + n) * LANES;
+        F bias = p.bias ? load(p.bias + column) : zero();
+        for (int m = 0; m < M; ++m) {
+            float* y = p.y + (row + m) * p.ldy + column;
+            F value = add(sum[n][m], bias);
+            store(y, p.add ? add(load(y), value) : value);
+        }
+    }
+}
+
+template <class Reader, int NP, int M>
+static __attribute__((noinline)) void tile(const Product& p, const Panels& w, int panel, int column, int row) {
+    Reader reader[NP];
+    F sum[NP][M];
+#pragma GCC unroll 16
+    for (int n = 0; n < NP; ++n) {
+        reader[n].open(w, size_t(panel + n));
+#pragma GCC unroll 16
+        for (int m = 0; m < M; ++m) sum[n][m] = zero();
+    }
+    const float* x = p.x + row * p.ldx;
+    const long ldx = p.ldx;
+    const int group = w.kind >= CODES8 ? w.group : DEPTH, groups = w.depth / group, steps = group / Reader::wide;
+    for (int g = 0; g < groups; ++g) {
+#pragma GCC unroll 16
+        for (int n = 0; n < NP; ++n) reader[n].group(g);
+        for (int s = 0; s < steps; ++s) {
+#pragma GCC unroll 16
+            for (int n = 0; n < NP; ++n) reader[n].word();
+            unrolled(upto<Reader::wide>{}, [&](auto j) __attribute__((always_inline)) {
+                F value[NP];
+#pragma GCC unroll 16
+                for (int n = 0; n < NP; ++n) value[n] = reader[n].template value<decltype(j)::value>();
+#pragma GCC unroll 16
+                for (int m = 0; m < M; ++m) {
+                    F input = set(x[m * ldx + decltype(j)::value]);
+#pragma GCC unroll 16
+                    for (int n = 0; n < NP; ++n) sum[n][m] = fma(value[n], input, sum[n][m]);
+                }
+            });
+            x += Reader::wide;
+        }
+    }
+    finish<NP, M>(p, column, row, sum);
+}
+
+// `panel` counts in `w`, `column` in the output: they differ where `w` is the scratch.
+template <class Reader, int NP, int M>
+static void rows_of(const Product& p, const Panels& w, int panel, int column, int row, int rows) {
+    if constexpr (M > 0) {
+        if (rows == M)
+            tile<Reader, NP, M>(p, w, panel, column, row);
+        else
+            rows_of<Reader, NP, M - 1>(p, w, panel, column, row, rows);
+    }
+}
+
+template <class Reader>
+static void all_rows(const Product& p, const Panels& w, int panel, int column, int count) {
+    // tiles of nearly equal height: a tile of one row costs almost as much as one of four
+    int tiles = (p.rows + TILE_ROWS - 1) / TILE_ROWS;
+    for (int t = 0, row = 0; t < tiles; ++t) {
+        int height = p.rows / tiles + (t < p.rows % tiles);
+        for (int n = 0; n < count; n += TILE_PANELS)
+            rows_of<Reader, TILE_PANELS, TILE_ROWS>(p, w, panel + n, column + n, row, height);
+        row += height;
+    }
+}
+
+// Weights of two panels as floats: the values that the readers give, so the sums are the same bits.
+template <class Reader>
+static void expand(const Panels& w, int panel, int count, float* out) {
+    const int group = w.kind >= CODES8 ? w.group : DEPTH;
+    for (int n = 0; n < count; ++n) {
+        Reader reader;
+        reader.open(w, size_t(panel + n));
+        for (int g = 0; g < w.depth / group; ++g) {
+            reader.group(g);
+            for (int s = 0; s < group / Reader::wide; ++s) {
+                reader.word();
+                unrolled(upto<Reader::wide>{}, [&](auto j) __attribute__((always_inline)) {
+                    store(out + decltype(j)::value * LANES, reader.template value<decltype(j)::value>());
+                });
+                out += Reader::wide * LANES;
+            }
+        }
+    }
+}
+
+template <class Reader> static void product(const Product& p) {
+    const Panels& w = *p.weight;
+    const int end = p.first + p.count;
+    if (p.rows == 1) {
+        int panel = p.first;
+        for (; panel + 4 <= end; panel += 4) tile<Reader, 4, 1>(p, w, panel, panel, 0);
+        for (; panel < end; panel += 2) tile<Reader, 2, 1>(p, w, panel, panel, 0);
+        return;
+    }
+    const bool direct = std::is_same_v<Reader, Full> || p.rows <= TILE_ROWS;
+    for (int panel = p.first; panel < end; panel += 2) {
+        if (direct) {
+            all_rows<Reader>(p, w, panel, panel, 2);
+        } else {
+            expand<Reader>(w, panel, 2, p.scratch);
+            Panels full{};
+            full.kind = FULL;
+            full.depth = w.depth;
+            full.codes = (const uint8_t*)p.scratch;
+            full.panel_bytes = size_t(w.depth) * LANES * sizeof(float);
+            all_rows<Full>(p, full, 0, panel, 2);
+        }
+    }
+}
+
+// first and count are even
+static void linear(const Product& p) {
+    if (p.rows <= 0) return;
+    switch (p.weight->kind) {
+        case FULL: product<Full>(p); break;
+        case HALF: product<Sixteen<false>>(p); break;
+        case BRAIN: product<Sixteen<true>>(p); break;
+        case CODES8: product<Coded<8>>(p); break;
+        case CODES4: product<Coded<4>>(p); break;
+    }
+}
+
+}  // namespace jackfield::JACKFIELD_SET
