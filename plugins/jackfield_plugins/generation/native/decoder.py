@@ -27,19 +27,23 @@ class NativeDecoder(Decoder):
     Raises NotThere without the library, ValueError for options or sizes that it cannot serve, MemoryError.
     """
 
-    def __init__(self, spec: DecoderSpec, blocks: int, block_size: int = 16, options: NativeOptions | None = None) -> None:
+    def __init__(
+        self, spec: DecoderSpec, blocks: int, block_size: int = 16, options: NativeOptions | None = None
+    ) -> None:
         self.spec = spec
         self.blocks = blocks
         self.block_size = block_size
         self.options = options or NativeOptions()
         self._library = library()
-        self._set = chosen_set(self._library, self.options)
+        self.instruction_set = chosen_set(self._library, self.options)
+        """By the library's numbers."""
         self._handle: Any = None
         check(spec, blocks, block_size, self.options)
         storage = storage_of(spec, self.options)
         self._embedding = readable(spec.embedding)
         self._logits = np.empty((0, 0), np.float32)
-        self._bytes = 0
+        self.weight_bytes = 0
+        """Of the matrices as they are laid out."""
         self._handle = self._made()
         try:
             self._fill(storage)
@@ -57,7 +61,7 @@ class NativeDecoder(Decoder):
         frequencies = np.ascontiguousarray(spec.rope.frequencies, np.float32)
         processors = sorted(os.sched_getaffinity(0))[:threads] if options.pin else []
         given = (ctypes.c_int * len(processors))(*processors)
-        handle = self._library.decoder_new(shape, frequencies.ctypes.data, self._set, given, len(processors))
+        handle = self._library.decoder_new(shape, frequencies.ctypes.data, self.instruction_set, given, len(processors))
         if not handle:
             raise MemoryError(f"the pool of {self.blocks} KV blocks cannot be had: {self._library.said()}")
         return handle
@@ -70,13 +74,13 @@ class NativeDecoder(Decoder):
             linears = []
             for parts in several:
                 linears.append(joined(native, parts, storage, integer))
-                self._bytes += native.linear_bytes(linears[-1])
+                self.weight_bytes += native.linear_bytes(linears[-1])
             norms = (layer.attention_norm, layer.feed_forward_norm, layer.query_norm, layer.key_norm)
             vectors = [vector(norm, native) for norm in norms]
             places = map(address, vectors)
             native.decoder_layer(self._handle, index, *linears, *places, spec.hidden, spec.head_size, layer.window)
         head = joined(native, (spec.head,), storage, integer)
-        self._bytes += native.linear_bytes(head)
+        self.weight_bytes += native.linear_bytes(head)
         self._width = native.linear_columns(head)
         norm = vector(spec.norm, native)
         native.decoder_ends(self._handle, raw(self._embedding), head, address(norm), spec.hidden)
@@ -109,12 +113,14 @@ class NativeDecoder(Decoder):
         options = self.options
         return {
             "decoder": "native",
-            "storage": f"{options.storage} ({', '.join(stored)})" if options.storage in ("auto", "blocks") else options.storage,
+            "storage": f"{options.storage} ({', '.join(stored)})"
+            if options.storage in ("auto", "blocks")
+            else options.storage,
             "arithmetic": options.arithmetic,
-            "instruction set": SETS[self._set],
+            "instruction set": SETS[self.instruction_set],
             "threads": f"{options.threads_here()}{', pinned' if options.pin else ''}",
             "cache": options.cache,
-            "weights": f"{self._bytes / 1e6:.1f} MB",
+            "weights": f"{self.weight_bytes / 1e6:.1f} MB",
         }
 
     def times(self) -> Mapping[str, float]:
@@ -136,16 +142,22 @@ def chosen_set(native: Library, options: NativeOptions) -> int:
     if options.instruction_set == "auto":
         return SETS.index(here[-1])
     if options.instruction_set not in here:
-        raise ValueError(f"instruction set {options.instruction_set} is not in this processor, which has {', '.join(here)}")
+        raise ValueError(
+            f"instruction set {options.instruction_set} is not in this processor, which has {', '.join(here)}"
+        )
     return SETS.index(options.instruction_set)
 
 
 def check(spec: DecoderSpec, blocks: int, block_size: int, options: NativeOptions) -> None:
     """Raises ValueError for what the native step cannot serve."""
     if spec.head_size % TILE:
-        raise ValueError(f"the native decoder needs a head size that is a multiple of {TILE}, and this one is {spec.head_size}")
+        raise ValueError(
+            f"the native decoder needs a head size that is a multiple of {TILE}, and this one is {spec.head_size}"
+        )
     if block_size < TILE or block_size % TILE:
-        raise ValueError(f"the native decoder needs a block size that is a multiple of {TILE}, and {block_size} was given")
+        raise ValueError(
+            f"the native decoder needs a block size that is a multiple of {TILE}, and {block_size} was given"
+        )
     if spec.heads % spec.key_value_heads:
         raise ValueError(f"{spec.heads} heads cannot share {spec.key_value_heads} KV heads evenly")
     if blocks < 1 or options.threads < 0:

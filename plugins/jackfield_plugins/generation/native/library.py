@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from ctypes import POINTER, c_char_p, c_double, c_float, c_int, c_int32, c_int64, c_uint8, c_uint64, c_void_p
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from jackfield_plugins.generation.native.compiling import LIBRARY, REASON
 
 INTERFACE = 1
+OTHER = "JACKFIELD_NATIVE_STEP"
+"""Environment variable: path of a library to use instead, such as one built with sanitizers."""
 SETS = ("avx2", "avx512")
 """Instruction sets by the library's numbers, the later the better."""
 
@@ -74,7 +78,7 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "decoder_times": (None, (c_void_p, POINTER(c_uint64))),
     "floats": (None, (c_int, c_void_p, c_int, c_void_p)),
     "linear_run": (None, (c_void_p, c_int, c_void_p, c_int, c_void_p, c_int)),
-    "quantise": (None, (c_int, c_void_p, c_int, *(c_void_p,) * 5)),
+    "quantise": (None, (c_int, c_void_p, c_int, c_void_p)),
     "wants_pairs": (c_int, (c_int,)),
     "norm": (None, (c_int, c_void_p, c_void_p, c_float, c_int, c_int, c_void_p)),
     "activate": (None, (c_int, c_void_p, c_void_p, c_int, c_void_p)),
@@ -114,11 +118,12 @@ class Library:
 @cache
 def library() -> Library:
     """The library. Raises NotThere."""
-    if not LIBRARY.exists():
+    path = Path(os.environ.get(OTHER) or LIBRARY)
+    if not path.exists():
         written = REASON.read_text().strip() if REASON.exists() else "it was not built with the package"
         raise NotThere(f"the native step is not there: {written}")
     try:
-        found = Library(str(LIBRARY))
+        found = Library(str(path))
     except (OSError, AttributeError) as problem:
         raise NotThere(f"the native step cannot be loaded: {problem}") from problem
     if found.interface() != INTERFACE:

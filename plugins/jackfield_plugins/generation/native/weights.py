@@ -73,7 +73,9 @@ def storage_of(spec: DecoderSpec, options: NativeOptions) -> int:
     stored = ", ".join(sorted(kinds))
     if options.storage == "blocks" and not coded:
         raise ValueError(f"storage blocks needs a quantised GGUF, and this checkpoint is stored in {stored}")
-    chosen = {"auto": AS_STORED, "blocks": AS_STORED, "fp32": AS_FULL, "half": AS_HALF, "int8": AS_INT8}[options.storage]
+    chosen = {"auto": AS_STORED, "blocks": AS_STORED, "fp32": AS_FULL, "half": AS_HALF, "int8": AS_INT8}[
+        options.storage
+    ]
     if options.arithmetic == "integer" and chosen != AS_INT8 and not (chosen == AS_STORED and coded):
         raise ValueError(
             f"arithmetic integer needs storage blocks or int8, and storage {options.storage} of a checkpoint in {stored} "
@@ -89,7 +91,9 @@ def joined(library: Library, parts: Sequence[Linear], storage: int, integer: boo
     for weight in weights:
         multiple = library.multiple(NUMBERS[weight.stored])
         if weight.shape[1] % multiple:
-            raise ValueError(f"weight {weight.name} has {weight.shape[1]} inputs; {weight.stored} needs a multiple of {multiple}")
+            raise ValueError(
+                f"weight {weight.name} has {weight.shape[1]} inputs; {weight.stored} needs a multiple of {multiple}"
+            )
     raws = (Raw * len(parts))(*map(raw, weights))
     biases = [vector(part.bias, library) for part in parts]
     pointers = (ctypes.c_void_p * len(parts))(*map(address, biases))

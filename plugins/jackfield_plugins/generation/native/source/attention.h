@@ -18,7 +18,7 @@ struct Span { int from, to; };  // positions of a chunk that a query sees
 
 // scores[query][tile * 16 + lane] for QN queries and TN tiles
 template <class T, int QN, int TN>
-INLINE void scores(const float* const* q, const T* const* keys, int size, float (*out)[CHUNK], int tile) {
+INLINE void scores(const float* const* q, const T* const* keys, const T* const* ahead, int size, float (*out)[CHUNK], int tile) {
     F sum[QN][TN];
 #pragma GCC unroll 16
     for (int i = 0; i < QN; ++i)
@@ -27,7 +27,10 @@ INLINE void scores(const float* const* q, const T* const* keys, int size, float 
     for (int d = 0; d < size; ++d) {
         F key[TN];
 #pragma GCC unroll 16
-        for (int t = 0; t < TN; ++t) key[t] = wide(keys[tile + t] + d * LANES);
+        for (int t = 0; t < TN; ++t) {
+            key[t] = wide(keys[tile + t] + d * LANES);
+            if (ahead) __builtin_prefetch(ahead[tile + t] + d * LANES);
+        }
 #pragma GCC unroll 16
         for (int i = 0; i < QN; ++i) {
             F query = set(q[i][d]);
@@ -43,8 +46,8 @@ INLINE void scores(const float* const* q, const T* const* keys, int size, float 
 
 // out[query][d] = out * fade + sum over positions, ascending, of weight * value
 template <class T, int QN, int DN>
-INLINE void gather(const float (*weights)[CHUNK], const float* fade, const T* const* values, int size, int d, int from,
-                   int to, float* const* out) {
+INLINE void gather(const float (*weights)[CHUNK], const float* fade, const T* const* values, const T* const* ahead, int size,
+                   int d, int from, int to, float* const* out) {
     F sum[QN][DN];
 #pragma GCC unroll 16
     for (int i = 0; i < QN; ++i)
@@ -54,7 +57,10 @@ INLINE void gather(const float (*weights)[CHUNK], const float* fade, const T* co
         const T* at = values[j / LANES] + (j % LANES) * size + d;
         F value[DN];
 #pragma GCC unroll 16
-        for (int n = 0; n < DN; ++n) value[n] = wide(at + n * LANES);
+        for (int n = 0; n < DN; ++n) {
+            value[n] = wide(at + n * LANES);
+            if (ahead) __builtin_prefetch(ahead[j / LANES] + (j % LANES) * size + d + n * LANES);
+        }
 #pragma GCC unroll 16
         for (int i = 0; i < QN; ++i) {
             F weight = set(weights[i][j]);
@@ -97,14 +103,21 @@ INLINE float soften(float* scores, Span span, int tiles, Running& running) {
     return before == top ? 1.0f : lane[0];
 }
 
+// A chunk's tiles; `next`, when not null, are the keys that are wanted after it.
+template <class T> struct Chunk {
+    const T *keys[CHUNK_TILES], *values[CHUNK_TILES], *next[CHUNK_TILES];
+    bool fetch, more;
+};
+
 template <class T, int QN>
 static __attribute__((noinline)) void chunk(const float* const* q, float* const* out, const Span* spans, Running* running,
-                                            const T* const* keys, const T* const* values, int size, int first, int last) {
+                                            const Chunk<T>& at, int size, int first, int last) {
+    const T *const *keys = at.keys, *const *values = at.values;
     alignas(64) float weights[QN][CHUNK];
     int tile = first / LANES, tiles = (last + LANES - 1) / LANES;
     if constexpr (SCORE_TILES == 4)
-        for (; tile + 4 <= tiles; tile += 4) scores<T, QN, SCORE_TILES>(q, keys, size, weights, tile);
-    for (; tile < tiles; ++tile) scores<T, QN, 1>(q, keys, size, weights, tile);
+        for (; tile + 4 <= tiles; tile += 4) scores<T, QN, SCORE_TILES>(q, keys, at.fetch ? values : nullptr, size, weights, tile);
+    for (; tile < tiles; ++tile) scores<T, QN, 1>(q, keys, at.fetch ? values : nullptr, size, weights, tile);
     for (int t = 0; t < first / LANES; ++t)
         for (int i = 0; i < QN; ++i) store(weights[i] + t * LANES, zero());
     float fade[QN];
@@ -116,8 +129,8 @@ static __attribute__((noinline)) void chunk(const float* const* q, float* const*
     }
     int d = 0;
     if constexpr (VALUE_PARTS == 4)
-        for (; d + 4 * LANES <= size; d += 4 * LANES) gather<T, QN, VALUE_PARTS>(weights, fade, values, size, d, first, last, out);
-    for (; d < size; d += LANES) gather<T, QN, 1>(weights, fade, values, size, d, first, last, out);
+        for (; d + 4 * LANES <= size; d += 4 * LANES) gather<T, QN, VALUE_PARTS>(weights, fade, values, at.more ? at.next : nullptr, size, d, first, last, out);
+    for (; d < size; d += LANES) gather<T, QN, 1>(weights, fade, values, at.more ? at.next : nullptr, size, d, first, last, out);
 }
 
 template <class T> static void attend_to(const Attention& a) {
@@ -132,14 +145,21 @@ template <class T> static void attend_to(const Attention& a) {
     const int last = a.positions[a.rows - 1];
     const int begin = a.window > 0 && a.positions[0] >= a.window ? a.positions[0] - a.window + 1 : 0;
     const long tile_size = long(LANES) * size, tiles_a_block = a.block_size / LANES;
+    auto place = [&](long tile) {
+        return ((long(a.table[tile / tiles_a_block]) * a.heads + a.head) * tiles_a_block + tile % tiles_a_block) * tile_size;
+    };
+    Chunk<T> at{};
     for (int start = begin / CHUNK * CHUNK; start <= last; start += CHUNK) {
-        const T *keys[CHUNK_TILES], *values[CHUNK_TILES];
-        const int count = last - start + 1 < CHUNK ? last - start + 1 : CHUNK;
-        for (int t = 0; t * LANES < count; ++t) {
-            long tile = start / LANES + t;
-            long at = ((long(a.table[tile / tiles_a_block]) * a.heads + a.head) * tiles_a_block + tile % tiles_a_block) * tile_size;
-            keys[t] = (const T*)a.keys + at;
-            values[t] = (const T*)a.values + at;
+        // values are fetched while keys are used, and the next keys while values are
+        at.more = start + CHUNK <= last;
+        at.fetch = true;
+        for (int t = 0; t < CHUNK_TILES; ++t) {
+            const int position = start + t * LANES;
+            const long here = place((position <= last ? position : last) / LANES);
+            at.keys[t] = (const T*)a.keys + here;
+            at.values[t] = (const T*)a.values + here;
+            const int later = position + CHUNK <= last ? position + CHUNK : last;
+            at.next[t] = (const T*)a.keys + place(later / LANES);
         }
         for (int i = 0; i < queries; i += QUERIES) {
             const int n = queries - i < QUERIES ? queries - i : QUERIES;
@@ -160,10 +180,11 @@ template <class T> static void attend_to(const Attention& a) {
                 }
             }
             if (first >= end) continue;
-            if (n == 4) chunk<T, 4>(q, out, spans, running + i, keys, values, size, first, end);
-            else if (n == 3) chunk<T, 3>(q, out, spans, running + i, keys, values, size, first, end);
-            else if (n == 2) chunk<T, 2>(q, out, spans, running + i, keys, values, size, first, end);
-            else chunk<T, 1>(q, out, spans, running + i, keys, values, size, first, end);
+            if (n == 4) chunk<T, 4>(q, out, spans, running + i, at, size, first, end);
+            else if (n == 3) chunk<T, 3>(q, out, spans, running + i, at, size, first, end);
+            else if (n == 2) chunk<T, 2>(q, out, spans, running + i, at, size, first, end);
+            else chunk<T, 1>(q, out, spans, running + i, at, size, first, end);
+            at.fetch = at.more = false;  // for the first queries only
         }
     }
     for (int i = 0; i < queries; ++i) {

@@ -19,20 +19,18 @@ INLINE F exponential(F x) {
     return scaled(y, n);
 }
 
-INLINE float total(F x) {  // lanes in one fixed order
-    float lane[LANES];
-    store(lane, x);
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; ++i) lane[i] += lane[i + half];
-    return lane[0];
+INLINE float total(F x) {  // lanes in one fixed order, the same in every set
+    __m256 eight = folded_sum(x);
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
 INLINE float largest(F x) {
-    float lane[LANES];
-    store(lane, x);
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; ++i) lane[i] = lane[i] > lane[i + half] ? lane[i] : lane[i + half];
-    return lane[0];
+    __m256 eight = folded_most(x);
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
 // the last, partial sixteen of an array
@@ -72,6 +70,12 @@ static void activate(const float* gate, const float* up, int size, float* out) {
     if (i < size) store_some(out + i, gated(some(gate + i, size - i), some(up + i, size - i)), size - i);
 }
 
+INLINE void put(const Sums& sums, size_t at, float step, float sum) {
+    sums.lifts[at] = step * sum;
+    sums.lowered4[at] = -8 * int32_t(sum);
+    sums.lowered8[at] = -128 * int32_t(sum);
+}
+
 static void quantise(const float* x, int from, int to, int row, const Quantised& out) {
     int8_t* codes = out.codes + size_t(row) * out.depth;
     for (int k = from; k < to; k += 32) {
@@ -79,17 +83,16 @@ static void quantise(const float* x, int from, int to, int row, const Quantised&
         float peak = largest(most(magnitude(low), magnitude(high)));
         float step = peak / 127.0f;
         F by = set(peak > 0 ? 127.0f / peak : 0.0f);
-        store_bytes(codes + k, rounded(mul(low, by)));
-        store_bytes(codes + k + LANES, rounded(mul(high, by)));
-        int32_t sums[2] = {0, 0};
-        for (int i = 0; i < LANES; ++i) {
-            sums[0] += codes[k + i];
-            sums[1] += codes[k + LANES + i];
-        }
-        out.steps[size_t(row) * (out.depth / 32) + k / 32] = step;
-        out.sums[size_t(row) * (out.depth / 32) + k / 32] = sums[0] + sums[1];
-        out.halves[size_t(row) * (out.depth / 16) + k / 16] = sums[0];
-        out.halves[size_t(row) * (out.depth / 16) + k / 16 + 1] = sums[1];
+        low = rounded(mul(low, by));
+        high = rounded(mul(high, by));
+        store_bytes(codes + k, low);
+        store_bytes(codes + k + LANES, high);
+        const size_t at = (size_t(row) * out.depth + k) / 32;
+        float first = total(low), second = total(high);  // whole numbers, so exact
+        out.steps[at] = step;
+        put(out.wide, at, step, first + second);
+        put(out.narrow, 2 * at, step, first);
+        put(out.narrow, 2 * at + 1, step, second);
         if (PAIRS) {
             int16_t* pairs = out.pairs + size_t(row) * out.depth + k;
             for (int i = 0; i < 32; i += 4) {

@@ -16,22 +16,18 @@ API void jackfield_floats(int stored, const uint8_t* row, int inputs, float* out
 API void jackfield_linear_run(const Linear* linear, int set, const float* x, int rows, float* y, int add) {
     const Kernels& kernels = set_of(set);
     const size_t depth = size_t(linear->depth), count = size_t(rows);
-    std::vector<int8_t> codes(count * depth);
-    std::vector<int16_t> pairs(count * depth);
-    std::vector<float> steps(count * depth / 32), scratch(2 * LANES * depth);
-    std::vector<int32_t> sums(count * depth / 32), halves(count * depth / 16);
-    Rows in{const_cast<float*>(x), linear->depth,
-            {codes.data(), pairs.data(), steps.data(), sums.data(), halves.data(), linear->depth}};
+    std::vector<uint8_t> memory(quantised_bytes(count, depth));
+    std::vector<float> scratch(2 * LANES * depth);
+    Rows in{const_cast<float*>(x), linear->depth, quantised_in(memory.data(), count, depth)};
     if (linear->codes)
         for (int row = 0; row < rows; ++row) kernels.quantise(x + row * in.ldx, 0, linear->depth, row, in.q);
     for (const Unit& unit : linear->units(rows))
         compute(kernels, *linear, unit, in, rows, y, linear->columns, add != 0, scratch.data());
 }
 
-API void jackfield_quantise(int set, const float* x, int depth, int8_t* codes, float* steps, int32_t* sums, int32_t* halves,
-                            int16_t* pairs) {
-    Quantised q{codes, pairs, steps, sums, halves, depth};
-    set_of(set).quantise(x, 0, depth, 0, q);
+// The quantised row in one piece of memory: see quantised_in.
+API void jackfield_quantise(int set, const float* x, int depth, uint8_t* memory) {
+    set_of(set).quantise(x, 0, depth, 0, quantised_in(memory, 1, size_t(depth)));
 }
 
 API int jackfield_wants_pairs(int set) { return set_of(set).pairs; }

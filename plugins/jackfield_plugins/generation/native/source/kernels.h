@@ -4,13 +4,20 @@
 
 namespace jackfield {
 
+// What a kernel needs of the sums of a group's codes: of a float times the step, of ints that take a coding's zero back.
+struct Sums {
+    float* lifts;      // step * sum
+    int32_t* lowered4;  // -8 * sum
+    int32_t* lowered8;  // -128 * sum
+};
+
 // Rows quantised for integer arithmetic: code = round(x / step), a step for each row and group of 32 inputs.
 struct Quantised {
-    int8_t* codes;     // [rows][depth]
-    int16_t* pairs;    // [rows][depth], inputs 0, 2, 1, 3 of every four; only where the set wants it
-    float* steps;      // [rows][depth / 32]
-    int32_t* sums;     // [rows][depth / 32], of a group's codes
-    int32_t* halves;   // [rows][depth / 16]
+    int8_t* codes;   // [rows][depth]
+    int16_t* pairs;  // [rows][depth], inputs 0, 2, 1, 3 of every four; only where the set wants it
+    float* steps;    // [rows][depth / 32]
+    Sums wide;       // [rows][depth / 32], of groups of 32
+    Sums narrow;     // [rows][depth / 16], of groups of 16
     int depth;
 };
 

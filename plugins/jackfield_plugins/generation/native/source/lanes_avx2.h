@@ -85,33 +85,39 @@ INLINE I high_codes(I x) {
 }
 
 // 4-bit codes: the products of a group of 32 stay within int16 (8 sums of 2 * 15 * 127), so they are summed there.
-INLINE I dot4(I sum, I codes, const int8_t* a) {
+using A4 = __m256i;
+INLINE A4 inputs4(const int8_t* a) {
     int32_t bits;
     __builtin_memcpy(&bits, a, 4);
-    __m256i x = _mm256_set1_epi32(bits);
-    return {_mm256_add_epi16(sum.a, _mm256_maddubs_epi16(codes.a, x)),
-            _mm256_add_epi16(sum.b, _mm256_maddubs_epi16(codes.b, x))};
+    return _mm256_set1_epi32(bits);
 }
-INLINE I finish4(I sum) {
+INLINE I dot4(I sum, I codes, A4 a) {
+    return {_mm256_add_epi16(sum.a, _mm256_maddubs_epi16(codes.a, a)), _mm256_add_epi16(sum.b, _mm256_maddubs_epi16(codes.b, a))};
+}
+INLINE I finish4(I sum, I start) {
     __m256i one = _mm256_set1_epi16(1);
-    return {_mm256_madd_epi16(sum.a, one), _mm256_madd_epi16(sum.b, one)};
+    return {_mm256_add_epi32(_mm256_madd_epi16(sum.a, one), start.a), _mm256_add_epi32(_mm256_madd_epi16(sum.b, one), start.b)};
 }
 // 8-bit codes would leave int16: they are widened, even and odd inputs apart, as `pairs` holds the activations.
-INLINE I dot8(I sum, I codes, const int8_t*, const int16_t* pairs) {
+struct A8 { __m256i even, odd; };
+INLINE A8 inputs8(const int8_t*, const int16_t* pairs) {
     int32_t bits[2];
     __builtin_memcpy(bits, pairs, 8);
-    __m256i even = _mm256_set1_epi32(bits[0]), odd = _mm256_set1_epi32(bits[1]), m = _mm256_set1_epi16(255);
-    I out;
-    out.a = _mm256_add_epi32(sum.a, _mm256_add_epi32(_mm256_madd_epi16(_mm256_and_si256(codes.a, m), even),
-                                                     _mm256_madd_epi16(_mm256_srli_epi16(codes.a, 8), odd)));
-    out.b = _mm256_add_epi32(sum.b, _mm256_add_epi32(_mm256_madd_epi16(_mm256_and_si256(codes.b, m), even),
-                                                     _mm256_madd_epi16(_mm256_srli_epi16(codes.b, 8), odd)));
-    return out;
+    return {_mm256_set1_epi32(bits[0]), _mm256_set1_epi32(bits[1])};
 }
-INLINE I minus(I x, int y) {
+INLINE __m256i dot8_half(__m256i sum, __m256i codes, A8 a) {
+    __m256i even = _mm256_madd_epi16(_mm256_and_si256(codes, _mm256_set1_epi16(255)), a.even);
+    return _mm256_add_epi32(sum, _mm256_add_epi32(even, _mm256_madd_epi16(_mm256_srli_epi16(codes, 8), a.odd)));
+}
+INLINE I dot8(I sum, I codes, A8 a) { return {dot8_half(sum.a, codes.a, a), dot8_half(sum.b, codes.b, a)}; }
+INLINE I whole(int y) {
     __m256i v = _mm256_set1_epi32(y);
-    return {_mm256_sub_epi32(x.a, v), _mm256_sub_epi32(x.b, v)};
+    return {v, v};
 }
+
+// lanes i and i + 8, put together
+INLINE __m256 folded_sum(F x) { return _mm256_add_ps(x.a, x.b); }
+INLINE __m256 folded_most(F x) { return _mm256_max_ps(x.a, x.b); }
 
 INLINE void store_bytes(int8_t* p, F x) {
     __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(_mm256_cvtps_epi32(x.a), _mm256_cvtps_epi32(x.b)), 0xd8);

@@ -68,11 +68,19 @@ INLINE I four(const int8_t* a) {
     __builtin_memcpy(&bits, a, 4);
     return _mm512_set1_epi32(bits);
 }
-// sum += the products of four codes a lane with the four activations at a
-INLINE I dot4(I sum, I codes, const int8_t* a) { return _mm512_dpbusd_epi32(sum, codes, four(a)); }
-INLINE I dot8(I sum, I codes, const int8_t* a, const int16_t*) { return _mm512_dpbusd_epi32(sum, codes, four(a)); }
-INLINE I finish4(I sum) { return sum; }
-INLINE I minus(I a, int b) { return _mm512_sub_epi32(a, _mm512_set1_epi32(b)); }
+// Four activations for every lane, and: sum += their products with four codes a lane.
+using A4 = I;
+using A8 = I;
+INLINE A4 inputs4(const int8_t* a) { return four(a); }
+INLINE A8 inputs8(const int8_t* a, const int16_t*) { return four(a); }
+INLINE I dot4(I sum, I codes, A4 a) { return _mm512_dpbusd_epi32(sum, codes, a); }
+INLINE I dot8(I sum, I codes, A8 a) { return _mm512_dpbusd_epi32(sum, codes, a); }
+INLINE I finish4(I sum, I start) { return _mm512_add_epi32(sum, start); }
+INLINE I whole(int b) { return _mm512_set1_epi32(b); }
+
+// lanes i and i + 8, put together
+INLINE __m256 folded_sum(F x) { return _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1)); }
+INLINE __m256 folded_most(F x) { return _mm256_max_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1)); }
 
 // 16 whole floats within -127..127 as int8
 INLINE void store_bytes(int8_t* p, F x) {

@@ -59,17 +59,9 @@ void Decoder::copy(const int32_t* pairs, int count) {
 }
 
 static Rows rows_in(float* x, long ldx, Block& block, int rows, int inputs) {
-    long depth = (inputs + DEPTH - 1) / DEPTH * DEPTH, all = rows * depth;
-    block.fit(size_t(all) * 4 + 64);  // a byte of code, two of pairs, and 12 / 32 of a step and sums
-    uint8_t* at = block.as<uint8_t>();
-    Quantised q{};
-    q.depth = int(depth);
-    q.pairs = reinterpret_cast<int16_t*>(at);
-    q.steps = reinterpret_cast<float*>(at + all * 2);
-    q.sums = reinterpret_cast<int32_t*>(at + all * 2 + all / 8);
-    q.halves = reinterpret_cast<int32_t*>(at + all * 2 + all / 4);
-    q.codes = reinterpret_cast<int8_t*>(at + all * 2 + all / 2);
-    return {x, ldx, q};
+    size_t depth = size_t(inputs + DEPTH - 1) / DEPTH * DEPTH;
+    block.fit(quantised_bytes(size_t(rows), depth));
+    return {x, ldx, quantised_in(block.as<uint8_t>(), size_t(rows), depth)};
 }
 
 void Decoder::prepare(const StepRows& rows) {

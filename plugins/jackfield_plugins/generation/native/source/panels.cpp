@@ -107,7 +107,6 @@ void describe(Panels& to, const Raw& raw, Storage storage) {
     to.half = how.half;
     to.offsets = how.offsets;
     to.zero = float(how.zero);
-    to.shift = how.zero == 128 ? 7 : 3;
     const size_t bytes[] = {64, 32, 32, 16, 8};  // of one input of a panel
     to.panel_bytes = bytes[to.kind] * size_t(to.depth);
     to.scale_bytes = to.kind >= CODES8 ? size_t(to.depth / to.group) * LANES * (to.half ? 2 : 4) : 0;

@@ -21,7 +21,6 @@ struct Panels {
     int group;
     bool half, offsets;
     float zero;
-    int shift;  // zero is 1 << shift
     const uint8_t* codes;
     const uint8_t* scales;
     const uint8_t* minima;

@@ -31,6 +31,32 @@ size_t Linear::bytes() const {
     return all;
 }
 
+size_t quantised_bytes(size_t rows, size_t depth) {
+    // codes and pairs are 3 bytes an input; the steps and three sums by 32, three by 16, of 4 bytes each, 1.25
+    return rows * depth * 17 / 4 + 64;
+}
+
+Quantised quantised_in(uint8_t* memory, size_t rows, size_t depth) {
+    const size_t all = rows * depth;
+    Quantised q{};
+    q.depth = int(depth);
+    q.codes = reinterpret_cast<int8_t*>(memory);
+    q.pairs = reinterpret_cast<int16_t*>(memory + all);
+    auto part = [at = memory + 3 * all](size_t numbers) mutable {
+        uint8_t* here = at;
+        at += numbers * 4;
+        return here;
+    };
+    q.steps = reinterpret_cast<float*>(part(all / 32));
+    for (Sums* sums : {&q.wide, &q.narrow}) {
+        const size_t groups = all / (sums == &q.wide ? 32 : 16);
+        sums->lifts = reinterpret_cast<float*>(part(groups));
+        sums->lowered4 = reinterpret_cast<int32_t*>(part(groups));
+        sums->lowered8 = reinterpret_cast<int32_t*>(part(groups));
+    }
+    return q;
+}
+
 void compute(const Kernels& kernels, const Linear& linear, const Unit& unit, const Rows& in, int rows, float* y, long ldy,
              bool add, float* scratch) {
     const Segment& segment = linear.segments[size_t(unit.segment)];

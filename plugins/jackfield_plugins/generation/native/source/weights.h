@@ -37,6 +37,10 @@ struct Rows {  // of floats and their quantised twin
     Quantised q;
 };
 
+// The parts of quantised rows in one piece of memory.
+size_t quantised_bytes(size_t rows, size_t depth);
+Quantised quantised_in(uint8_t* memory, size_t rows, size_t depth);
+
 // Computes one unit of `linear` for all rows.
 void compute(const Kernels& kernels, const Linear& linear, const Unit& unit, const Rows& in, int rows, float* y, long ldy,
              bool add, float* scratch);
