@@ -2,8 +2,8 @@
 
 `python -m benchmarks.decoder`: a decoder in SmolLM2-135M's shape with random weights, stored as its GGUF stores them
 (Q4_1, embedding and head Q8_0). For each way of storing and computing: milliseconds a step, the median of many, and in
-brackets the ratio to the roofline: the larger of the time to read what the step must read and the time for its products,
-at rates measured in the same run. With `--phases` also where the time goes.
+brackets the ratio to the roofline: the larger of the time to read what the step must read and the time for its
+products, at rates measured in the same run. With `--phases` also where the time goes.
 """
 
 from __future__ import annotations
@@ -135,9 +135,7 @@ def main() -> None:
             if arguments.phases:
                 print(f"  {len(rows.tokens)} rows: {phases(decoder, rows)}")
         print(f"| {name(way)} | " + " | ".join(cells) + " |")
-        print(
-            f"  memory {read / 1e9:.1f} GB/s, products {products / 1e9:.0f} G/s, {decoder.describe()['instruction set']}"
-        )
+        print(f"  memory {read / 1e9:.1f} GB/s, products {products / 1e9:.0f} G/s, {SETS[decoder.instruction_set]}")
         decoder.close()
 
 

@@ -14,10 +14,8 @@ from jackfield_plugins.generation.native.options import NativeOptions
 from jackfield_plugins.generation.spec import DecoderSpec, Linear, Weight
 
 # GGUF's numbers of its types, and those of plain tensors
-NUMBERS = {
-    **{"F32": 0, "F16": 1, "BF16": 30, "Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_1": 7, "Q8_0": 8},
-    **{"Q2_K": 10, "Q3_K": 11, "Q4_K": 12, "Q5_K": 13, "Q6_K": 14},
-}
+NUMBERS = {"F32": 0, "F16": 1, "BF16": 30, "Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_1": 7, "Q8_0": 8}
+NUMBERS |= {"Q2_K": 10, "Q3_K": 11, "Q4_K": 12, "Q5_K": 13, "Q6_K": 14}
 PLAIN = ("F32", "F16", "BF16")
 AS_STORED, AS_FULL, AS_HALF, AS_INT8 = range(4)
 
@@ -78,8 +76,8 @@ def storage_of(spec: DecoderSpec, options: NativeOptions) -> int:
     ]
     if options.arithmetic == "integer" and chosen != AS_INT8 and not (chosen == AS_STORED and coded):
         raise ValueError(
-            f"arithmetic integer needs storage blocks or int8, and storage {options.storage} of a checkpoint in {stored} "
-            "holds floats"
+            "arithmetic integer needs storage blocks or int8, and "
+            f"storage {options.storage} of a checkpoint in {stored} holds floats"
         )
     return chosen
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -20,20 +21,20 @@ def test_no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The reason is a sentence."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("CXX", "none-such")
-    with pytest.raises(compiling.CannotCompile, match="there was no C\\+\\+ compiler"):
+    with pytest.raises(compiling.CannotCompile, match=r"there was no C\+\+ compiler"):
         compiling.compiler()
 
 
 def test_another_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is tried."""
-    monkeypatch.setattr(compiling.platform, "machine", lambda: "aarch64")
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     with pytest.raises(compiling.CannotCompile, match="written for x86-64, and this is aarch64"):
         compiling.compiler()
 
 
 def test_what_the_compiler_says_is_passed_on(tmp_path: Path) -> None:
     """Its name, and the end of its output."""
-    with pytest.raises(compiling.CannotCompile, match="failed when the package was built: .*--none-such"):
+    with pytest.raises(compiling.CannotCompile, match=r"failed when the package was built: .*--none-such"):
         compiling.compile_step(tmp_path / "step.so", tmp_path / "objects", ["--none-such"])
     assert not (tmp_path / "step.so").exists()
 

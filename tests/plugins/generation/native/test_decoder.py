@@ -12,10 +12,11 @@ import pytest
 from jackfield import Array
 from jackfield_plugins.generation.decoder import TokenRows
 from jackfield_plugins.generation.native import NativeDecoder, NativeOptions
-from jackfield_plugins.generation.native.library import SETS
+from jackfield_plugins.generation.native.options import InstructionSet
 from tests.plugins.generation.native.kernels import sets
 from tests.plugins.generation.native.reference import Kind, decoder_of, logits, run
 
+SETS: tuple[InstructionSet, ...] = ("avx2", "avx512")
 KINDS = {
     "plain": Kind(),
     "tied pairs": Kind(tied=True, style="pairs", factor=1.2),

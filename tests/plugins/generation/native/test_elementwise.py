@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from ctypes import addressof
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -93,8 +96,9 @@ def test_rotate(number: int, pairs: bool, norms: bool, half: bool) -> None:
     angle = random.standard_normal(size // 2) * 100
     cosine, sine = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
     weights = random.standard_normal((2, size)).astype(np.float32)
-    kind = np.float16 if half else np.float32
-    keys, values = np.full((size, 16), 9, kind), np.full(size, 9, kind)
+    kind: Any = np.float16 if half else np.float32
+    keys: Array = np.full((size, 16), 9, kind)
+    values: Array = np.full(size, 9, kind)
 
     def normed(x: Array, weight: Array) -> Array:
         wide: Array = x.astype(np.float64)
@@ -107,16 +111,9 @@ def test_rotate(number: int, pairs: bool, norms: bool, half: bool) -> None:
     rotation = Rotation(
         *at, *given, 1e-6, 0.25, pairs, half, keys[:, lane:].ctypes.data, values.ctypes.data, group, size
     )
-    library().rotate(number, rotation_pointer(rotation))
+    library().rotate(number, addressof(rotation))
     tolerance = 2e-3 if half else 3e-6
     np.testing.assert_allclose(q.reshape(group, size), expected_q, atol=5e-6)
     np.testing.assert_allclose(keys[:, lane], expected_k, rtol=tolerance, atol=tolerance)
     np.testing.assert_allclose(values, v, rtol=tolerance)
     assert (np.delete(keys, lane, axis=1) == 9).all()
-
-
-def rotation_pointer(rotation: Rotation) -> int:
-    """Its address."""
-    from ctypes import addressof
-
-    return addressof(rotation)

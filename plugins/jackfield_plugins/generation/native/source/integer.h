@@ -6,12 +6,12 @@ namespace jackfield::JACKFIELD_SET {
 
 // sum of a group += codes of one word a panel * activations of M rows
 template <int BITS, int NP, int M>
-INLINE void word_products(const uint8_t* (&codes)[NP], const int8_t* a, const int16_t* pairs, int depth, I (&dot)[NP][M]) {
+INLINE void word_products(Blocks (&blocks)[NP], const int8_t* a, const int16_t* pairs, int depth, I (&dot)[NP][M]) {
     I low[NP], high[NP];
 #pragma GCC unroll 16
     for (int n = 0; n < NP; ++n) {
-        I word = words(codes[n]);
-        codes[n] += 64;
+        I word = words(blocks[n].codes);
+        blocks[n].codes += 64;
         low[n] = BITS == 4 ? low_codes(word) : word;
         if (BITS == 4) high[n] = high_codes(word);
     }
@@ -35,13 +35,11 @@ static __attribute__((noinline)) void integer_tile(const Product& p, int panel, 
     const Quantised& q = *p.q;
     const int depth = w.depth, group = w.group, groups = depth / group, steps = group / (BITS == 4 ? 8 : 4);
     const bool narrow = group == 16;
-    const uint8_t* codes[NP];
-    Scales scales[NP];
+    Blocks blocks[NP];
     F sum[NP][M];
 #pragma GCC unroll 16
     for (int n = 0; n < NP; ++n) {
-        codes[n] = w.codes + size_t(panel + n) * w.panel_bytes;
-        scales[n].open(w, size_t(panel + n));
+        blocks[n].open(w, panel + n);
 #pragma GCC unroll 16
         for (int m = 0; m < M; ++m) sum[n][m] = zero();
     }
@@ -54,20 +52,21 @@ static __attribute__((noinline)) void integer_tile(const Product& p, int panel, 
     for (int g = 0; g < groups; ++g) {
         I dot[NP][M];
 #pragma GCC unroll 16
+        for (int n = 0; n < NP; ++n) blocks[n].begin();
+#pragma GCC unroll 16
         for (int m = 0; m < M; ++m)
 #pragma GCC unroll 16
             for (int n = 0; n < NP; ++n)
                 dot[n][m] = OFFSETS || BITS == 4 ? no_words() : whole(lowered[m * groups + g]);
         for (int s = 0; s < steps; ++s) {
-            word_products<BITS, NP, M>(codes, a, pairs, depth, dot);
+            word_products<BITS, NP, M>(blocks, a, pairs, depth, dot);
             a += BITS == 4 ? 8 : 4;
             if (PAIRS) pairs += BITS == 4 ? 8 : 4;
         }
-        F scale[NP], offset[NP];
 #pragma GCC unroll 16
         for (int n = 0; n < NP; ++n) {
-            scale[n] = scales[n].scales(g);
-            if (OFFSETS) offset[n] = scales[n].minima(g, scale[n]);
+            blocks[n].numbers();
+            blocks[n].end();
         }
 #pragma GCC unroll 16
         for (int m = 0; m < M; ++m) {
@@ -77,8 +76,8 @@ static __attribute__((noinline)) void integer_tile(const Product& p, int panel, 
 #pragma GCC unroll 16
             for (int n = 0; n < NP; ++n) {
                 I value = BITS == 4 ? finish4(dot[n][m], start) : dot[n][m];
-                if (OFFSETS) sum[n][m] = fma(offset[n], lift, sum[n][m]);
-                sum[n][m] = fma(mul(converted(value), width), scale[n], sum[n][m]);
+                if (OFFSETS) sum[n][m] = fma(blocks[n].offset, lift, sum[n][m]);
+                sum[n][m] = fma(mul(converted(value), width), blocks[n].scale, sum[n][m]);
             }
         }
     }

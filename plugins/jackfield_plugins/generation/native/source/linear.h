@@ -17,66 +17,85 @@ template <int N> using upto = std::make_integer_sequence<int, N>;
 // Readers: how a storage gives the weights of 16 outputs for one input after the other.
 struct Full {
     static constexpr int wide = 8;  // inputs a word
+    const uint8_t* block;
+    size_t block_bytes;
     const float* at;
-    void open(const Panels& w, size_t panel) { at = (const float*)(w.codes + panel * w.panel_bytes); }
-    MEMBER void group(int) {}
+    void open(const Panels& w, int panel) {
+        block = w.pair_of(panel) + w.codes_at(panel);
+        block_bytes = w.block_bytes;
+    }
+    MEMBER void group() {
+        at = (const float*)block;
+        block += block_bytes;
+    }
     MEMBER void word() { at += wide * LANES; }
     template <int J> MEMBER F value() const { return load(at + (J - wide) * LANES); }
 };
 
 template <bool BFLOAT> struct Sixteen {
     static constexpr int wide = 8;
+    const uint8_t* block;
+    size_t block_bytes;
     const uint16_t* at;
-    void open(const Panels& w, size_t panel) { at = (const uint16_t*)(w.codes + panel * w.panel_bytes); }
-    MEMBER void group(int) {}
+    void open(const Panels& w, int panel) {
+        block = w.pair_of(panel) + w.codes_at(panel);
+        block_bytes = w.block_bytes;
+    }
+    MEMBER void group() {
+        at = (const uint16_t*)block;
+        block += block_bytes;
+    }
     MEMBER void word() { at += wide * LANES; }
     template <int J> MEMBER F value() const {
         return BFLOAT ? brain(at + (J - wide) * LANES) : half(at + (J - wide) * LANES);
     }
 };
 
-// Scale and offset of a panel's group.
-struct Scales {
-    const uint8_t *scale, *offset;
+// A panel's codes, scale and offset, group after group.
+struct Blocks {
+    const uint8_t *block, *codes;
+    size_t block_bytes, scale_at, offset_at, codes_at;
     float zero;
     bool half_numbers, offsets;
-    void open(const Panels& w, size_t panel) {
-        scale = w.scales + panel * w.scale_bytes;
-        offset = w.minima + panel * w.scale_bytes;
+    F scale, offset;
+    void open(const Panels& w, int panel) {
+        block = w.pair_of(panel);
+        block_bytes = w.block_bytes;
+        scale_at = w.scale_at(panel);
+        offset_at = w.offset_at(panel);
+        codes_at = w.codes_at(panel);
         zero = -w.zero;
         half_numbers = w.half;
         offsets = w.offsets;
     }
-    MEMBER F number(const uint8_t* at, int group) const {
-        return half_numbers ? half((const uint16_t*)at + group * LANES) : load((const float*)at + group * LANES);
+    MEMBER F number(size_t at) const {
+        return half_numbers ? half((const uint16_t*)(block + at)) : load((const float*)(block + at));
     }
-    MEMBER F scales(int group) const { return number(scale, group); }
-    MEMBER F minima(int group, F scales) const {
-        return offsets ? number(offset, group) : mul(set(zero), scales);
+    MEMBER void numbers() {
+        scale = number(scale_at);
+        offset = offsets ? number(offset_at) : mul(set(zero), scale);
     }
+    MEMBER void begin() { codes = block + codes_at; }
+    MEMBER void end() { block += block_bytes; }
 };
 
 template <int BITS> struct Coded {
     static constexpr int wide = BITS == 4 ? 8 : 4;
-    const uint8_t* at;
-    Scales of;
-    F scale, offset;
+    Blocks of;
     I raw;
-    void open(const Panels& w, size_t panel) {
-        at = w.codes + panel * w.panel_bytes;
-        of.open(w, panel);
-    }
-    MEMBER void group(int index) {
-        scale = of.scales(index);
-        offset = of.minima(index, scale);
+    void open(const Panels& w, int panel) { of.open(w, panel); }
+    MEMBER void group() {
+        of.begin();
+        of.numbers();
+        of.end();
     }
     MEMBER void word() {
-        raw = words(at);
-        at += 64;
+        raw = words(of.codes);
+        of.codes += 64;
     }
     template <int J> MEMBER F value() const {
-        if constexpr (BITS == 4) return fma(code4<J>(raw), scale, offset);
-        return fma(code8<J>(raw), scale, offset);
+        if constexpr (BITS == 4) return fma(code4<J>(raw), of.scale, of.offset);
+        return fma(code8<J>(raw), of.scale, of.offset);
     }
 };
 
@@ -99,16 +118,16 @@ static __attribute__((noinline)) void tile(const Product& p, const Panels& w, in
     F sum[NP][M];
 #pragma GCC unroll 16
     for (int n = 0; n < NP; ++n) {
-        reader[n].open(w, size_t(panel + n));
+        reader[n].open(w, panel + n);
 #pragma GCC unroll 16
         for (int m = 0; m < M; ++m) sum[n][m] = zero();
     }
     const float* x = p.x + row * p.ldx;
     const long ldx = p.ldx;
-    const int group = w.kind >= CODES8 ? w.group : DEPTH, groups = w.depth / group, steps = group / Reader::wide;
+    const int groups = w.depth / w.group, steps = w.group / Reader::wide;
     for (int g = 0; g < groups; ++g) {
 #pragma GCC unroll 16
-        for (int n = 0; n < NP; ++n) reader[n].group(g);
+        for (int n = 0; n < NP; ++n) reader[n].group();
         for (int s = 0; s < steps; ++s) {
 #pragma GCC unroll 16
             for (int n = 0; n < NP; ++n) reader[n].word();
@@ -152,24 +171,30 @@ static void all_rows(const Product& p, const Panels& w, int panel, int column, i
     }
 }
 
-// Weights of two panels as floats: the values that the readers give, so the sums are the same bits.
-template <class Reader>
-static void expand(const Panels& w, int panel, int count, float* out) {
-    const int group = w.kind >= CODES8 ? w.group : DEPTH;
-    for (int n = 0; n < count; ++n) {
+// A pair of panels as floats, in a pair's layout: the values that the readers give, so the sums are the same bits.
+template <class Reader> static Panels expand(const Panels& w, int panel, float* out) {
+    Panels full{};
+    full.kind = FULL;
+    full.depth = w.depth;
+    full.group = w.group;
+    full.data = (const uint8_t*)out;
+    full.codes = size_t(w.group) * LANES * sizeof(float);
+    full.block_bytes = 2 * full.codes;
+    for (int n = 0; n < 2; ++n) {
         Reader reader;
-        reader.open(w, size_t(panel + n));
-        for (int g = 0; g < w.depth / group; ++g) {
-            reader.group(g);
-            for (int s = 0; s < group / Reader::wide; ++s) {
+        reader.open(w, panel + n);
+        for (int g = 0; g < w.depth / w.group; ++g) {
+            reader.group();
+            float* to = out + size_t(2 * g + n) * w.group * LANES;
+            for (int s = 0; s < w.group / Reader::wide; ++s, to += Reader::wide * LANES) {
                 reader.word();
                 unrolled(upto<Reader::wide>{}, [&](auto j) __attribute__((always_inline)) {
-                    store(out + decltype(j)::value * LANES, reader.template value<decltype(j)::value>());
+                    store(to + decltype(j)::value * LANES, reader.template value<decltype(j)::value>());
                 });
-                out += Reader::wide * LANES;
             }
         }
     }
+    return full;
 }
 
 template <class Reader> static void product(const Product& p) {
@@ -186,12 +211,7 @@ template <class Reader> static void product(const Product& p) {
         if (direct) {
             all_rows<Reader>(p, w, panel, panel, 2);
         } else {
-            expand<Reader>(w, panel, 2, p.scratch);
-            Panels full{};
-            full.kind = FULL;
-            full.depth = w.depth;
-            full.codes = (const uint8_t*)p.scratch;
-            full.panel_bytes = size_t(w.depth) * LANES * sizeof(float);
+            Panels full = expand<Reader>(w, panel, p.scratch);
             all_rows<Full>(p, full, 0, panel, 2);
         }
     }

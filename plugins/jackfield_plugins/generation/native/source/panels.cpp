@@ -52,36 +52,39 @@ void quantise8(Row& row, int inputs) {
     }
 }
 
-void place_codes(const Panels& to, uint8_t* codes, const Row& row, int lane) {
+// `pair` is where the output's pair of panels begins.
+void place_codes(const Panels& to, uint8_t* pair, const Row& row, int panel, int lane) {
     for (int k = 0; k < to.depth; ++k) {
+        uint8_t* codes = pair + size_t(k / to.group) * to.block_bytes + to.codes_at(panel);
+        int inside = k % to.group;
         if (to.kind == CODES8)
-            codes[(k / 4) * 64 + lane * 4 + k % 4] = row.codes[k];
+            codes[(inside / 4) * 64 + lane * 4 + inside % 4] = row.codes[k];
         else
-            codes[(k / 8) * 64 + lane * 4 + k % 4] |= uint8_t(k % 8 < 4 ? row.codes[k] : row.codes[k] << 4);
+            codes[(inside / 8) * 64 + lane * 4 + inside % 4] |= uint8_t(inside % 8 < 4 ? row.codes[k] : row.codes[k] << 4);
     }
 }
 
-void place_scales(const Panels& to, uint8_t* at, const std::vector<float>& values, int lane) {
+void place_scales(const Panels& to, uint8_t* pair, const std::vector<float>& values, size_t at, int lane) {
     for (int group = 0; group < to.depth / to.group; ++group) {
-        size_t index = size_t(group) * LANES + lane;
-        if (to.half) {
-            uint16_t bits = to_half(values[group]);
-            std::memcpy(at + index * 2, &bits, 2);
-        } else {
-            std::memcpy(at + index * 4, &values[group], 4);
-        }
+        uint8_t* place = pair + size_t(group) * to.block_bytes + at + size_t(lane) * to.number;
+        uint16_t bits = to_half(values[group]);
+        if (to.half)
+            std::memcpy(place, &bits, 2);
+        else
+            std::memcpy(place, &values[group], 4);
     }
 }
 
-void place_values(const Panels& to, uint8_t* at, const Row& row, int lane) {
+void place_values(const Panels& to, uint8_t* pair, const Row& row, int panel, int lane) {
     for (int k = 0; k < to.inputs; ++k) {
-        size_t index = size_t(k) * LANES + lane;
+        uint8_t* codes = pair + size_t(k / to.group) * to.block_bytes + to.codes_at(panel);
+        size_t index = size_t(k % to.group) * LANES + lane;
         float value = row.values[k];
         uint16_t bits = to.kind == HALF ? to_half(value) : uint16_t(__builtin_bit_cast(uint32_t, value) >> 16);
         if (to.kind == FULL)
-            std::memcpy(at + index * 4, &value, 4);
+            std::memcpy(codes + index * 4, &value, 4);
         else
-            std::memcpy(at + index * 2, &bits, 2);
+            std::memcpy(codes + index * 2, &bits, 2);
     }
 }
 
@@ -108,8 +111,11 @@ void describe(Panels& to, const Raw& raw, Storage storage) {
     to.offsets = how.offsets;
     to.zero = float(how.zero);
     const size_t bytes[] = {64, 32, 32, 16, 8};  // of one input of a panel
-    to.panel_bytes = bytes[to.kind] * size_t(to.depth);
-    to.scale_bytes = to.kind >= CODES8 ? size_t(to.depth / to.group) * LANES * (to.half ? 2 : 4) : 0;
+    if (to.kind < CODES8) to.offsets = false;
+    to.number = to.kind < CODES8 ? 0 : to.half ? 2 : 4;
+    to.codes = bytes[to.kind] * size_t(to.group);
+    to.block_bytes = to.header() + 2 * to.codes;
+    to.pair_bytes = to.block_bytes * size_t(to.depth / to.group);
 }
 
 }  // namespace
@@ -117,12 +123,9 @@ void describe(Panels& to, const Raw& raw, Storage storage) {
 Panels pack(const Raw& raw, Storage storage) {
     Panels to{};
     describe(to, raw, storage);
-    size_t panels = size_t(to.panels), codes = up(panels * to.panel_bytes, 64), scales = up(panels * to.scale_bytes, 64);
-    to.bytes = codes + scales * (to.offsets ? 2 : 1);
+    to.bytes = size_t(to.panels / 2) * to.pair_bytes;
     to.memory = reserve(to.bytes);
-    to.codes = static_cast<uint8_t*>(to.memory);
-    to.scales = to.codes + codes;
-    to.minima = to.scales + scales;
+    to.data = static_cast<uint8_t*>(to.memory);
     Row row;
     row.codes.resize(size_t(to.depth));
     row.values.resize(size_t(to.depth));
@@ -130,24 +133,20 @@ Panels pack(const Raw& raw, Storage storage) {
     row.offsets.resize(size_t(to.depth) / 16);
     for (int output = 0; output < to.outputs; ++output) {
         const uint8_t* from = raw.data + int64_t(output) * raw.stride;
-        size_t panel = size_t(output / LANES);
-        int lane = output % LANES;
-        uint8_t* place = static_cast<uint8_t*>(to.memory) + panel * to.panel_bytes;
+        int panel = output / LANES, lane = output % LANES;
+        uint8_t* pair = static_cast<uint8_t*>(to.memory) + size_t(panel / 2) * to.pair_bytes;
+        if (to.kind < CODES8 || storage == AS_INT8) floats(raw.stored, from, raw.inputs, row.values.data());
         if (to.kind < CODES8) {
-            floats(raw.stored, from, raw.inputs, row.values.data());
-            place_values(to, place, row, lane);
+            place_values(to, pair, row, panel, lane);
             continue;
         }
-        if (storage == AS_INT8) {
-            floats(raw.stored, from, raw.inputs, row.values.data());
+        if (storage == AS_INT8)
             quantise8(row, raw.inputs);
-        } else {
+        else
             decode(raw.stored, from, raw.inputs, row.codes.data(), row.scales.data(), row.offsets.data());
-        }
-        place_codes(to, place, row, lane);
-        uint8_t* memory = static_cast<uint8_t*>(to.memory);
-        place_scales(to, memory + codes + panel * to.scale_bytes, row.scales, lane);
-        if (to.offsets) place_scales(to, memory + codes + scales + panel * to.scale_bytes, row.offsets, lane);
+        place_codes(to, pair, row, panel, lane);
+        place_scales(to, pair, row.scales, to.scale_at(panel), lane);
+        if (to.offsets) place_scales(to, pair, row.offsets, to.offset_at(panel), lane);
     }
     return to;
 }
