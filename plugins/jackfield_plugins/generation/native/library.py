@@ -85,7 +85,7 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "exponential": (None, (c_int, c_void_p, c_int, c_void_p)),
     "rotate": (None, (c_int, c_void_p)),
     "attend": (None, (c_int, c_void_p)),
-    "meetings": (c_int, (c_int, c_int)),
+    "phases": (c_int, (c_int, c_int)),
     "read_rate": (c_double, (c_int, POINTER(c_uint8), c_int64, c_int)),
     "product_rate": (c_double, (c_int, c_int, c_int64)),
 }

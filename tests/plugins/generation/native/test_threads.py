@@ -1,4 +1,4 @@
-"""The pool's barrier."""
+"""The pool and its phases."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from jackfield_plugins.generation.native.library import library
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
-def test_all_meet(threads: int) -> None:
-    """Nobody passes before all have come, also with more threads than processors, which must then sleep."""
-    assert library().meetings(threads, 300) == 0
+def test_phases_follow_each_other(threads: int) -> None:
+    """No unit is done twice or not at all, none before its phase; also with more threads than processors."""
+    assert library().phases(threads, 700) == 0

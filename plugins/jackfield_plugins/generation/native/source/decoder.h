@@ -26,7 +26,7 @@ struct StepRows {
     int32_t rows, table_lines, table_blocks, wanted_rows;
 };
 
-enum Phase { NORM, QKV, ROTATE, ATTEND, OUTPUT, GATE_UP, ACTIVATE, DOWN, HEAD, PHASES };
+enum Part { NORM, QKV, ROTATE, ATTEND, OUTPUT, GATE_UP, ACTIVATE, DOWN, HEAD, PARTS };
 
 class Block {  // memory that grows, zeroed when it is new
 public:
@@ -53,25 +53,32 @@ public:
     // sentence about what is wrong with the rows, or an empty string.
     std::string step(const StepRows& rows, float* logits, long ld);
     void copy(const int32_t* pairs, int count);
-    uint64_t nanoseconds[PHASES] = {};  // of thread 0, by phase, since the beginning
+    uint64_t nanoseconds[PARTS] = {};  // of thread 0, by part of the step, since the beginning
 
 private:
     struct Group { int first, rows; };  // rows of one sequence that attend together
+    struct Way {                        // of one thread through the step
+        const StepRows& rows;
+        int thread, live, phase = 0;    // live: rows that are still worked on
+        Patience patience;
+        uint64_t clock = 0;
+    };
 
     std::string check(const StepRows& rows) const;
-    void prepare(const StepRows& rows);
-    void work(const StepRows& rows, float* logits, long ld, int thread);
-    void layer(const StepRows& rows, size_t index, int thread, int& phase);
+    void prepare();
+    void work(Way& way, float* logits, long ld);
+    void layer(Way& way, size_t index);
     void embed(const StepRows& rows, int row);
-    void attention(const StepRows& rows, size_t index, int thread, int& phase);
+    void attention(Way& way, size_t index);
     void rotate(const StepRows& rows, size_t index, int row, int head);
     void attend(const StepRows& rows, size_t index, const Group& group, int head, int thread);
-    void last(const StepRows& rows, int thread, int& phase);
+    void last(Way& way);
     void norm(const float* weight, const Linear& next, int row);
+    void activate(const Linear& gate_up, const Linear& down, int row, int from);
     void quantise(const Linear& next, const Rows& rows, int row) const;
-    void linear(const Linear& linear, const Rows& in, int rows, float* y, long ldy, bool add, int thread, int& phase);
+    void linear(Way& way, Part part, const Linear& linear, const Rows& in, float* y, long ldy, bool add);
     void* cached(bool values, size_t layer, int block, int head, int position) const;
-    void done(Phase phase, int thread);
+    template <class Work> void share(Way& way, Part part, int units, int grain, Work&& work);
 
     const Shape shape_;
     const std::vector<float> frequencies_;
@@ -86,10 +93,9 @@ private:
     long ld_hidden_, ld_qkv_ = 0, ld_attended_, ld_gate_up_ = 0, ld_activated_, scratch_floats_ = 0;
     Rows normed_rows_{}, attended_rows_{}, activated_rows_{};
     std::vector<Group> groups_;
-    std::vector<Counter> counters_;
+    std::vector<Phase> phases_;
+    StepRows rows_{};
     bool single_ = false;  // every group is one row: nobody attends to keys of this step but its own
-    int rows_ = 0;
-    uint64_t clock_ = 0;
 };
 
 }  // namespace jackfield

@@ -2,8 +2,6 @@
 #include "threads.h"
 #include "weights.h"
 
-#include <chrono>
-
 using namespace jackfield;
 
 #define API extern "C" __attribute__((visibility("default")))
@@ -46,18 +44,28 @@ API void jackfield_rotate(int set, const Rotation* rotation) { set_of(set).rotat
 
 API void jackfield_attend(int set, const Attention* attention) { set_of(set).attend(*attention); }
 
-// Meets `times` times on `threads` threads, each adding one before each meeting; gives how often the sum was wrong.
-API int jackfield_meetings(int threads, int times) {
+// Three jobs of `times` phases, of so many units that threads come and go at once; gives how often a phase began before
+// the one before it was done, or a unit was done other than once.
+API int jackfield_phases(int threads, int times) {
     Pool pool(threads, {});
-    std::atomic<int> sum{0}, wrong{0};
-    for (int job = 0; job < 3; ++job)
+    std::vector<Phase> phases(static_cast<size_t>(times));
+    std::vector<std::atomic<int>> counts(static_cast<size_t>(times));
+    std::atomic<int> wrong{0};
+    for (int job = 0; job < 3; ++job) {
+        pool.settle();
+        for (auto& phase : phases) phase.reset();
+        for (auto& count : counts) count = 0;
         pool.run([&](int) {
+            Patience patience;
             for (int i = 0; i < times; ++i) {
-                sum.fetch_add(1);
-                pool.meet();
-                if (sum.load() != threads * (job * times + i + 1)) wrong.fetch_add(1);
-                pool.meet();
+                const int units = i % 7;
+                phases[size_t(i)].share(units, 1 + i % 2, patience, [&](int) {
+                    if (i > 0 && counts[size_t(i - 1)] != (i - 1) % 7) wrong.fetch_add(1);
+                    counts[size_t(i)].fetch_add(1);
+                });
+                if (counts[size_t(i)] != units) wrong.fetch_add(1);
             }
         });
+    }
     return wrong.load();
 }

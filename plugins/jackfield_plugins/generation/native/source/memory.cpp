@@ -64,9 +64,9 @@ static Rows rows_in(float* x, long ldx, Block& block, int rows, int inputs) {
     return {x, ldx, quantised_in(block.as<uint8_t>(), size_t(rows), depth)};
 }
 
-void Decoder::prepare(const StepRows& rows) {
+void Decoder::prepare() {
+    const StepRows& rows = rows_;
     const size_t count = size_t(rows.rows), floats = sizeof(float);
-    rows_ = rows.rows;
     const LayerWeights& first = layers.front();
     ld_qkv_ = first.qkv->columns;
     ld_gate_up_ = first.gate_up->columns;
@@ -96,9 +96,9 @@ void Decoder::prepare(const StepRows& rows) {
     }
     single_ = true;
     for (int row = 1; row < rows.rows; ++row) single_ = single_ && rows.lines[row] != rows.lines[row - 1];
-    size_t phases = 12 * layers.size() + 8;
-    if (counters_.size() != phases) counters_ = std::vector<Counter>(phases);
-    for (auto& counter : counters_) counter.next.store(0, std::memory_order_relaxed);
+    const size_t phases = 12 * layers.size() + 8;
+    if (phases_.size() != phases) phases_ = std::vector<Phase>(phases);
+    for (auto& phase : phases_) phase.reset();
 }
 
 std::string Decoder::check(const StepRows& rows) const {

@@ -1,4 +1,4 @@
-// The whole step: every thread runs `work`, which shares out each phase's units and meets the others after it.
+// The whole step: every thread runs `work`, which takes part in one phase after the other.
 #include "decoder.h"
 
 #include <chrono>
@@ -7,24 +7,32 @@
 
 namespace jackfield {
 
+constexpr int WIDTH = 256;  // inputs of a unit of the activation
+
 static uint64_t now() {
-    return uint64_t(std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count());
+    using namespace std::chrono;
+    return uint64_t(duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count());
 }
 
-void Decoder::done(Phase phase, int thread) {
-    pool_.meet();
-    if (thread != 0) return;
+template <class Work> void Decoder::share(Way& way, Part part, int units, int grain, Work&& work) {
+    phases_[size_t(way.phase++)].share(units, grain, way.patience, work);
+    if (way.thread != 0) return;
     uint64_t time = now();
-    nanoseconds[phase] += time - clock_;
-    clock_ = time;
+    nanoseconds[part] += time - way.clock;
+    way.clock = time;
 }
 
 std::string Decoder::step(const StepRows& rows, float* logits, long ld) {
     std::string wrong = check(rows);
     if (!wrong.empty() || rows.rows == 0) return wrong;
-    prepare(rows);
-    clock_ = now();
-    pool_.run([&](int thread) { work(rows, logits, ld, thread); });
+    pool_.settle();
+    rows_ = rows;
+    prepare();
+    pool_.run([this, logits, ld](int thread) {
+        Way way{rows_, thread, rows_.rows};
+        way.clock = now();
+        work(way, logits, ld);
+    });
     return {};
 }
 
@@ -51,11 +59,12 @@ void Decoder::norm(const float* weight, const Linear& next, int row) {
     quantise(next, normed_rows_, row);
 }
 
-void Decoder::linear(const Linear& linear, const Rows& in, int rows, float* y, long ldy, bool add, int thread, int& phase) {
-    const auto& units = linear.units(rows);
-    float* scratch = scratch_.as<float>() + thread * scratch_floats_;
-    counters_[size_t(phase++)].share(int(units.size()), 1, [&](int unit) {
-        compute(kernels_, linear, units[size_t(unit)], in, rows, y, ldy, add, scratch);
+void Decoder::linear(Way& way, Part part, const Linear& linear, const Rows& in, float* y, long ldy, bool add) {
+    const auto& units = linear.units(way.live);
+    float* scratch = scratch_.as<float>() + way.thread * scratch_floats_;
+    const int count = way.live > 0 ? int(units.size()) : 0;
+    share(way, part, count, 1, [&](int unit) {
+        compute(kernels_, linear, units[size_t(unit)], in, way.live, y, ldy, add, scratch);
     });
 }
 
@@ -112,80 +121,67 @@ void Decoder::attend(const StepRows& rows, size_t index, const Group& unit, int 
                               attended_rows_.q);
 }
 
-void Decoder::attention(const StepRows& rows, size_t index, int thread, int& phase) {
+void Decoder::attention(Way& way, size_t index) {
+    const StepRows& rows = way.rows;
     const LayerWeights& weights = layers[index];
     const int heads = shape_.key_value_heads, units = int(groups_.size()) * heads;
-    if (!single_) {
-        counters_[size_t(phase++)].share(rows_ * heads, 4, [&](int unit) { rotate(rows, index, unit / heads, unit % heads); });
-        done(ROTATE, thread);
-    }
-    counters_[size_t(phase++)].share(units, 1, [&](int unit) {
+    if (!single_) share(way, ROTATE, way.live * heads, 4, [&](int unit) { rotate(rows, index, unit / heads, unit % heads); });
+    share(way, ATTEND, units, 1, [&](int unit) {
         if (single_) rotate(rows, index, unit / heads, unit % heads);
-        attend(rows, index, groups_[size_t(unit / heads)], unit % heads, thread);
+        attend(rows, index, groups_[size_t(unit / heads)], unit % heads, way.thread);
     });
-    done(ATTEND, thread);
-    if (weights.output->codes && shape_.heads / heads * shape_.head_size % DEPTH != 0) {
+    if (weights.output->codes && shape_.heads / heads * shape_.head_size % DEPTH != 0)
         // a group of 32 inputs spans heads: only now is it whole
-        counters_[size_t(phase++)].share(rows_, 1, [&](int row) { quantise(*weights.output, attended_rows_, row); });
-        done(ATTEND, thread);
-    }
+        share(way, ATTEND, way.live, 1, [&](int row) { quantise(*weights.output, attended_rows_, row); });
 }
 
 // Of the last layer only the rows whose logits are wanted go on: they move to the front.
-void Decoder::last(const StepRows& rows, int thread, int&) {
-    if (thread == 0) {
-        const auto& output = *layers.back().output;
+void Decoder::last(Way& way) {
+    const StepRows& rows = way.rows;
+    share(way, NORM, 1, 1, [&](int) {
         for (int i = 0; i < rows.wanted_rows; ++i) {
-            int row = rows.wanted[i];
+            const int row = rows.wanted[i];
             if (row == i) continue;
-            std::memcpy(residual_.as<float>() + i * ld_hidden_, residual_.as<float>() + row * ld_hidden_, size_t(ld_hidden_) * 4);
-            std::memcpy(attended_.as<float>() + i * ld_attended_, attended_.as<float>() + row * ld_attended_, size_t(ld_attended_) * 4);
-            quantise(output, attended_rows_, i);
+            float *x = residual_.as<float>(), *attended = attended_.as<float>();
+            std::memcpy(x + i * ld_hidden_, x + row * ld_hidden_, size_t(ld_hidden_) * sizeof(float));
+            std::memcpy(attended + i * ld_attended_, attended + row * ld_attended_, size_t(ld_attended_) * sizeof(float));
+            quantise(*layers.back().output, attended_rows_, i);
         }
-        rows_ = rows.wanted_rows;
-    }
-    done(NORM, thread);
-}
-
-void Decoder::layer(const StepRows& rows, size_t index, int thread, int& phase) {
-    const LayerWeights& weights = layers[index];
-    counters_[size_t(phase++)].share(rows_, 1, [&](int row) { norm(weights.attention_norm.data(), *weights.qkv, row); });
-    done(NORM, thread);
-    linear(*weights.qkv, normed_rows_, rows_, qkv_.as<float>(), ld_qkv_, false, thread, phase);
-    done(QKV, thread);
-    attention(rows, index, thread, phase);
-    if (index + 1 == layers.size()) last(rows, thread, phase);
-    linear(*weights.output, attended_rows_, rows_, residual_.as<float>(), ld_hidden_, true, thread, phase);
-    done(OUTPUT, thread);
-    counters_[size_t(phase++)].share(rows_, 1, [&](int row) { norm(weights.feed_forward_norm.data(), *weights.gate_up, row); });
-    done(NORM, thread);
-    linear(*weights.gate_up, normed_rows_, rows_, gate_up_.as<float>(), ld_gate_up_, false, thread, phase);
-    done(GATE_UP, thread);
-    constexpr int width = 256;
-    const int pieces = (shape_.feed_forward + width - 1) / width, up = weights.gate_up->segments[1].column;
-    counters_[size_t(phase++)].share(rows_ * pieces, 2, [&](int unit) {
-        const int row = unit / pieces, from = unit % pieces * width, depth = weights.down->depth;
-        const int to = from + width < shape_.feed_forward ? from + width : shape_.feed_forward;
-        const float* gate = gate_up_.as<float>() + row * ld_gate_up_;
-        kernels_.activate(gate + from, gate + up + from, to - from, activated_.as<float>() + row * ld_activated_ + from);
-        if (weights.down->codes)
-            kernels_.quantise(activated_rows_.x + row * ld_activated_, from, to == shape_.feed_forward ? depth : to, row,
-                              activated_rows_.q);
     });
-    done(ACTIVATE, thread);
-    linear(*weights.down, activated_rows_, rows_, residual_.as<float>(), ld_hidden_, true, thread, phase);
-    done(DOWN, thread);
+    way.live = rows.wanted_rows;
 }
 
-void Decoder::work(const StepRows& rows, float* logits, long ld, int thread) {
-    int phase = 0;
-    counters_[size_t(phase++)].share(rows_, 1, [&](int row) { embed(rows, row); });
-    done(NORM, thread);
-    for (size_t index = 0; index < layers.size(); ++index) layer(rows, index, thread, phase);
-    counters_[size_t(phase++)].share(rows_, 1, [&](int row) { norm(final_norm.data(), *head, row); });
-    done(NORM, thread);
-    linear(*head, normed_rows_, rows_, logits, ld, false, thread, phase);
-    done(HEAD, thread);
+void Decoder::activate(const Linear& gate_up, const Linear& down, int row, int from) {
+    const int size = shape_.feed_forward, to = from + WIDTH < size ? from + WIDTH : size;
+    const float* gate = gate_up_.as<float>() + row * ld_gate_up_;
+    const float* up = gate + gate_up.segments[1].column;
+    kernels_.activate(gate + from, up + from, to - from, activated_.as<float>() + row * ld_activated_ + from);
+    if (down.codes)
+        kernels_.quantise(activated_rows_.x + row * ld_activated_, from, to == size ? down.depth : to, row, activated_rows_.q);
+}
+
+void Decoder::layer(Way& way, size_t index) {
+    const LayerWeights& weights = layers[index];
+    float* residual = residual_.as<float>();
+    share(way, NORM, way.live, 1, [&](int row) { norm(weights.attention_norm.data(), *weights.qkv, row); });
+    linear(way, QKV, *weights.qkv, normed_rows_, qkv_.as<float>(), ld_qkv_, false);
+    attention(way, index);
+    if (index + 1 == layers.size()) last(way);
+    linear(way, OUTPUT, *weights.output, attended_rows_, residual, ld_hidden_, true);
+    share(way, NORM, way.live, 1, [&](int row) { norm(weights.feed_forward_norm.data(), *weights.gate_up, row); });
+    linear(way, GATE_UP, *weights.gate_up, normed_rows_, gate_up_.as<float>(), ld_gate_up_, false);
+    const int pieces = (shape_.feed_forward + WIDTH - 1) / WIDTH;
+    share(way, ACTIVATE, way.live * pieces, 2, [&](int unit) {
+        activate(*weights.gate_up, *weights.down, unit / pieces, unit % pieces * WIDTH);
+    });
+    linear(way, DOWN, *weights.down, activated_rows_, residual, ld_hidden_, true);
+}
+
+void Decoder::work(Way& way, float* logits, long ld) {
+    share(way, NORM, way.live, 1, [&](int row) { embed(way.rows, row); });
+    for (size_t index = 0; index < layers.size(); ++index) layer(way, index);
+    share(way, NORM, way.live, 1, [&](int row) { norm(final_norm.data(), *head, row); });
+    linear(way, HEAD, *head, normed_rows_, logits, ld, false);
 }
 
 }  // namespace jackfield

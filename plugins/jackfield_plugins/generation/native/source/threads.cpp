@@ -1,12 +1,11 @@
 #include "threads.h"
 
-#include <immintrin.h>
 #include <pthread.h>
 #include <sched.h>
 
-namespace jackfield {
+#include <utility>
 
-constexpr int SPINS = 1000;  // of a pause each: some 10 to 40 microseconds
+namespace jackfield {
 
 static void pin(int processor) {
     cpu_set_t set;
@@ -15,19 +14,12 @@ static void pin(int processor) {
     pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
 }
 
-static void wait_for(std::atomic<uint32_t>& value, uint32_t old) {
-    for (int i = 0; i < SPINS; ++i) {
-        if (value.load(std::memory_order_acquire) != old) return;
-        _mm_pause();
-    }
-    while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
-}
-
 Pool::Pool(int threads, std::vector<int> processors) : threads_(threads), processors_(std::move(processors)) {
     for (int thread = 1; thread < threads_; ++thread) workers_.emplace_back([this, thread] { serve(thread); });
 }
 
 Pool::~Pool() {
+    settle();
     closing_ = true;
     started_.fetch_add(1, std::memory_order_release);
     started_.notify_all();
@@ -36,38 +28,35 @@ Pool::~Pool() {
 
 void Pool::serve(int thread) {
     if (size_t(thread) < processors_.size()) pin(processors_[size_t(thread)]);
-    for (uint32_t seen = 0;; ++seen) {
-        wait_for(started_, seen);
+    Patience patience;
+    for (uint32_t seen = 0;;) {
+        patience.wait(started_, [seen](uint32_t value) { return value != seen; });
+        seen = started_.load(std::memory_order_acquire);
         if (closing_) return;
-        (*job_)(thread);
-        meet();
+        uint32_t state = inside_.load(std::memory_order_acquire);
+        while (state & OPEN && !inside_.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel)) {}
+        if (!(state & OPEN)) continue;  // too late: the job is over
+        job_(thread);
+        if (inside_.fetch_sub(1, std::memory_order_acq_rel) == 1) inside_.notify_all();
     }
 }
 
-void Pool::run(const std::function<void(int)>& job) {
+void Pool::settle() {
+    patience_.wait(inside_, [](uint32_t value) { return value == 0; });
+}
+
+void Pool::run(std::function<void(int)> job) {
     if (!pinned_ && !processors_.empty()) pin(processors_[0]);
     pinned_ = true;
-    if (threads_ == 1) {
-        job(0);
-        return;
+    settle();
+    job_ = std::move(job);
+    if (threads_ > 1) {
+        inside_.store(OPEN, std::memory_order_release);
+        started_.fetch_add(1, std::memory_order_release);
+        started_.notify_all();
     }
-    job_ = &job;
-    started_.fetch_add(1, std::memory_order_release);
-    started_.notify_all();
-    job(0);
-    meet();
-}
-
-void Pool::meet() {
-    if (threads_ == 1) return;
-    uint32_t seen = met_.load(std::memory_order_acquire);
-    if (arrived_.fetch_add(1, std::memory_order_acq_rel) == threads_ - 1) {
-        arrived_.store(0, std::memory_order_relaxed);
-        met_.fetch_add(1, std::memory_order_release);
-        met_.notify_all();
-    } else {
-        wait_for(met_, seen);
-    }
+    job_(0);
+    if (threads_ > 1) inside_.fetch_and(~OPEN, std::memory_order_acq_rel);
 }
 
 }  // namespace jackfield
