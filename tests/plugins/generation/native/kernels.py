@@ -109,5 +109,6 @@ class Attention(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("keys", "values", "table", "positions")),
         *((name, ctypes.c_int) for name in ("rows", "group", "head_size", "head", "heads", "block_size", "window")),
         ("half", ctypes.c_bool),
+        ("next", ctypes.c_int),
         ("scratch", ctypes.c_void_p),
     ]

@@ -38,6 +38,7 @@ class Pool:
         call = Attention(q.ctypes.data, group * size, out.ctypes.data, group * size, *(a.ctypes.data for a in arrays))
         call.rows, call.group, call.head_size, call.head, call.heads = rows, group, size, head, self.heads
         call.block_size, call.window, call.half, call.scratch = self.block, window, self.half, scratch.ctypes.data
+        call.next = head + 1 if head + 1 < self.heads else -1
         library().attend(number, addressof(call))
         return out
 

@@ -14,6 +14,9 @@ template <class T> INLINE F wide(const T* p) {
     else return load((const float*)p);
 }
 
+// Into the second cache: blocks lie scattered, and the processor's own prefetching ends with each page.
+INLINE void fetch(const void* at) { __builtin_prefetch(at, 0, 2); }
+
 struct Span { int from, to; };  // positions of a chunk that a query sees
 
 // scores[query][tile * 16 + lane] for QN queries and TN tiles
@@ -29,7 +32,7 @@ INLINE void scores(const float* const* q, const T* const* keys, const T* const* 
 #pragma GCC unroll 16
         for (int t = 0; t < TN; ++t) {
             key[t] = wide(keys[tile + t] + d * LANES);
-            if (ahead) __builtin_prefetch(ahead[tile + t] + d * LANES);
+            if (ahead) fetch(ahead[tile + t] + d * LANES);
         }
 #pragma GCC unroll 16
         for (int i = 0; i < QN; ++i) {
@@ -59,7 +62,7 @@ INLINE void gather(const float (*weights)[CHUNK], const float* fade, const T* co
 #pragma GCC unroll 16
         for (int n = 0; n < DN; ++n) {
             value[n] = wide(at + n * LANES);
-            if (ahead) __builtin_prefetch(ahead[j / LANES] + (j % LANES) * size + d + n * LANES);
+            if (ahead) fetch(ahead[j / LANES] + (j % LANES) * size + d + n * LANES);
         }
 #pragma GCC unroll 16
         for (int i = 0; i < QN; ++i) {
@@ -103,7 +106,7 @@ INLINE float soften(float* scores, Span span, int tiles, Running& running) {
     return before == top ? 1.0f : lane[0];
 }
 
-// A chunk's tiles; `next`, when not null, are the keys that are wanted after it.
+// A chunk's tiles, and the keys that are wanted after it, if there are `more`.
 template <class T> struct Chunk {
     const T *keys[CHUNK_TILES], *values[CHUNK_TILES], *next[CHUNK_TILES];
     bool fetch, more;
@@ -145,21 +148,22 @@ template <class T> static void attend_to(const Attention& a) {
     const int last = a.positions[a.rows - 1];
     const int begin = a.window > 0 && a.positions[0] >= a.window ? a.positions[0] - a.window + 1 : 0;
     const long tile_size = long(LANES) * size, tiles_a_block = a.block_size / LANES;
-    auto place = [&](long tile) {
-        return ((long(a.table[tile / tiles_a_block]) * a.heads + a.head) * tiles_a_block + tile % tiles_a_block) * tile_size;
+    auto place = [&](long tile, int head) {
+        return ((long(a.table[tile / tiles_a_block]) * a.heads + head) * tiles_a_block + tile % tiles_a_block) * tile_size;
     };
     Chunk<T> at{};
     for (int start = begin / CHUNK * CHUNK; start <= last; start += CHUNK) {
         // values are fetched while keys are used, and the next keys while values are
-        at.more = start + CHUNK <= last;
+        const bool further = start + CHUNK <= last;
+        const int following = further ? start + CHUNK : begin / CHUNK * CHUNK, head = further ? a.head : a.next;
         at.fetch = true;
+        at.more = head >= 0;
         for (int t = 0; t < CHUNK_TILES; ++t) {
-            const int position = start + t * LANES;
-            const long here = place((position <= last ? position : last) / LANES);
+            const int position = start + t * LANES, later = following + t * LANES;
+            const long here = place((position <= last ? position : last) / LANES, a.head);
             at.keys[t] = (const T*)a.keys + here;
             at.values[t] = (const T*)a.values + here;
-            const int later = position + CHUNK <= last ? position + CHUNK : last;
-            at.next[t] = (const T*)a.keys + place(later / LANES);
+            if (at.more) at.next[t] = (const T*)a.keys + place((later <= last ? later : last) / LANES, head);
         }
         for (int i = 0; i < queries; i += QUERIES) {
             const int n = queries - i < QUERIES ? queries - i : QUERIES;

@@ -81,7 +81,7 @@ static void quantise(const float* x, int from, int to, int row, const Quantised&
     for (int k = from; k < to; k += 32) {
         F low = load(x + k), high = load(x + k + LANES);
         float peak = largest(most(magnitude(low), magnitude(high)));
-        float step = peak / 127.0f;
+        float step = peak * (1.0f / 127.0f);
         F by = set(peak > 0 ? 127.0f / peak : 0.0f);
         low = rounded(mul(low, by));
         high = rounded(mul(high, by));
@@ -91,8 +91,10 @@ static void quantise(const float* x, int from, int to, int row, const Quantised&
         float first = total(low), second = total(high);  // whole numbers, so exact
         out.steps[at] = step;
         put(out.wide, at, step, first + second);
-        put(out.narrow, 2 * at, step, first);
-        put(out.narrow, 2 * at + 1, step, second);
+        if (out.sixteens) {
+            put(out.narrow, 2 * at, step, first);
+            put(out.narrow, 2 * at + 1, step, second);
+        }
         if (PAIRS) {
             int16_t* pairs = out.pairs + size_t(row) * out.depth + k;
             for (int i = 0; i < 32; i += 4) {

@@ -16,7 +16,7 @@ API void jackfield_linear_run(const Linear* linear, int set, const float* x, int
     const size_t depth = size_t(linear->depth), count = size_t(rows);
     std::vector<uint8_t> memory(quantised_bytes(count, depth));
     std::vector<float> scratch(2 * LANES * depth);
-    Rows in{const_cast<float*>(x), linear->depth, quantised_in(memory.data(), count, depth)};
+    Rows in{const_cast<float*>(x), linear->depth, quantised_in(memory.data(), count, depth, linear->sixteens)};
     if (linear->codes)
         for (int row = 0; row < rows; ++row) kernels.quantise(x + row * in.ldx, 0, linear->depth, row, in.q);
     for (const Unit& unit : linear->units(rows))
@@ -25,7 +25,7 @@ API void jackfield_linear_run(const Linear* linear, int set, const float* x, int
 
 // The quantised row in one piece of memory: see quantised_in.
 API void jackfield_quantise(int set, const float* x, int depth, uint8_t* memory) {
-    set_of(set).quantise(x, 0, depth, 0, quantised_in(memory, 1, size_t(depth)));
+    set_of(set).quantise(x, 0, depth, 0, quantised_in(memory, 1, size_t(depth), true));
 }
 
 API int jackfield_wants_pairs(int set) { return set_of(set).pairs; }

@@ -19,6 +19,7 @@ struct Quantised {
     Sums wide;       // [rows][depth / 32], of groups of 32
     Sums narrow;     // [rows][depth / 16], of groups of 16
     int depth;
+    bool sixteens;   // whether `narrow` is wanted
 };
 
 // A linear's call: y[row][16 * panel + lane] = sum over inputs (+ bias) (+ what y held, if `add`).
@@ -48,6 +49,7 @@ struct Attention {
     const int32_t* positions;
     int rows, group, head_size, head, heads, block_size, window;
     bool half;
+    int next;                // the KV head that this thread goes on with, or -1: its first keys are fetched early
     float* scratch;          // rows * group * (head_size + 18) floats
 };
 

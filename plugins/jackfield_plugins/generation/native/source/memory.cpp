@@ -58,16 +58,19 @@ void Decoder::copy(const int32_t* pairs, int count) {
         }
 }
 
-static Rows rows_in(float* x, long ldx, Block& block, int rows, int inputs) {
+static Rows rows_in(float* x, long ldx, Block& block, int rows, int inputs, bool sixteens) {
     size_t depth = size_t(inputs + DEPTH - 1) / DEPTH * DEPTH;
     block.fit(quantised_bytes(size_t(rows), depth));
-    return {x, ldx, quantised_in(block.as<uint8_t>(), size_t(rows), depth)};
+    return {x, ldx, quantised_in(block.as<uint8_t>(), size_t(rows), depth, sixteens)};
 }
 
 void Decoder::prepare() {
     const StepRows& rows = rows_;
     const size_t count = size_t(rows.rows), floats = sizeof(float);
     const LayerWeights& first = layers.front();
+    bool sixteens = head->sixteens;
+    for (auto& layer : layers)
+        for (auto* linear : {&layer.qkv, &layer.output, &layer.gate_up, &layer.down}) sixteens |= (*linear)->sixteens;
     ld_qkv_ = first.qkv->columns;
     ld_gate_up_ = first.gate_up->columns;
     residual_.fit(count * size_t(ld_hidden_) * floats);
@@ -77,9 +80,11 @@ void Decoder::prepare() {
     gate_up_.fit(count * size_t(ld_gate_up_) * floats);
     activated_.fit(count * size_t(ld_activated_) * floats);
     angles_.fit(count * size_t(shape_.head_size) * floats);
-    normed_rows_ = rows_in(normed_.as<float>(), ld_hidden_, quantised_[0], rows.rows, shape_.hidden);
-    attended_rows_ = rows_in(attended_.as<float>(), ld_attended_, quantised_[1], rows.rows, shape_.heads * shape_.head_size);
-    activated_rows_ = rows_in(activated_.as<float>(), ld_activated_, quantised_[2], rows.rows, shape_.feed_forward);
+    normed_rows_ = rows_in(normed_.as<float>(), ld_hidden_, quantised_[0], rows.rows, shape_.hidden, sixteens);
+    attended_rows_ = rows_in(attended_.as<float>(), ld_attended_, quantised_[1], rows.rows,
+                             shape_.heads * shape_.head_size, sixteens);
+    activated_rows_ = rows_in(activated_.as<float>(), ld_activated_, quantised_[2], rows.rows, shape_.feed_forward,
+                              sixteens);
     constexpr int together = 8;
     long queries = long(together) * shape_.heads / shape_.key_value_heads * (shape_.head_size + LANES + 2);
     long widest = std::max({ld_hidden_, ld_attended_, ld_activated_}) * 2 * LANES;

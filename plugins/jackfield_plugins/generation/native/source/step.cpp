@@ -113,6 +113,7 @@ void Decoder::attend(const StepRows& rows, size_t index, const Group& unit, int 
     a.block_size = shape_.block_size;
     a.window = weights.window;
     a.half = shape_.half_cache;
+    a.next = head + 1 < shape_.key_value_heads ? head + 1 : -1;
     a.scratch = scratch_.as<float>() + thread * scratch_floats_;
     kernels_.attend(a);
     if (weights.output->codes && group * size % DEPTH == 0)
@@ -126,7 +127,7 @@ void Decoder::attention(Way& way, size_t index) {
     const LayerWeights& weights = layers[index];
     const int heads = shape_.key_value_heads, units = int(groups_.size()) * heads;
     if (!single_) share(way, ROTATE, way.live * heads, 4, [&](int unit) { rotate(rows, index, unit / heads, unit % heads); });
-    share(way, ATTEND, units, 1, [&](int unit) {
+    share(way, ATTEND, units, units >= 8 * heads * pool_.threads() ? heads : 1, [&](int unit) {
         if (single_) rotate(rows, index, unit / heads, unit % heads);
         attend(rows, index, groups_[size_t(unit / heads)], unit % heads, way.thread);
     });

@@ -17,6 +17,7 @@ Linear::Linear(const Raw* raws, const float* const* biases, int count, Storage s
         if (biases && biases[i]) std::copy_n(biases[i], raws[i].outputs, bias.begin() + columns);
         columns += panels.panels * LANES;
         (segments.back().integer ? codes : floats) = true;
+        sixteens = sixteens || panels.group == 16;
     }
     if (!bias.empty()) bias.resize(size_t(columns));
 }
@@ -36,10 +37,11 @@ size_t quantised_bytes(size_t rows, size_t depth) {
     return rows * depth * 17 / 4 + 64;
 }
 
-Quantised quantised_in(uint8_t* memory, size_t rows, size_t depth) {
+Quantised quantised_in(uint8_t* memory, size_t rows, size_t depth, bool sixteens) {
     const size_t all = rows * depth;
     Quantised q{};
     q.depth = int(depth);
+    q.sixteens = sixteens;
     q.codes = reinterpret_cast<int8_t*>(memory);
     q.pairs = reinterpret_cast<int16_t*>(memory + all);
     auto part = [at = memory + 3 * all](size_t numbers) mutable {

@@ -20,7 +20,7 @@ struct Linear {
     std::vector<float> bias;  // by output column, or empty
     std::vector<Unit> fine, coarse;  // of two panels, of four
     int inputs = 0, depth = 0, columns = 0;
-    bool floats = false, codes = false;
+    bool floats = false, codes = false, sixteens = false;  // sixteens: codes by groups of 16 inputs
 
     // `biases`: for each raw weight floats, or null. Throws std::bad_alloc.
     Linear(const Raw* raws, const float* const* biases, int count, Storage storage, bool integer);
@@ -39,7 +39,7 @@ struct Rows {  // of floats and their quantised twin
 
 // The parts of quantised rows in one piece of memory.
 size_t quantised_bytes(size_t rows, size_t depth);
-Quantised quantised_in(uint8_t* memory, size_t rows, size_t depth);
+Quantised quantised_in(uint8_t* memory, size_t rows, size_t depth, bool sixteens);
 
 // Computes one unit of `linear` for all rows.
 void compute(const Kernels& kernels, const Linear& linear, const Unit& unit, const Rows& in, int rows, float* y, long ldy,
