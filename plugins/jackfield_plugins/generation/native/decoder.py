@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from jackfield import Array
+from jackfield.errors import LoadError
 from jackfield_plugins.generation.decoder import Decoder, TokenRows
 from jackfield_plugins.generation.native.library import SETS, Library, Shape, StepRows, library
 from jackfield_plugins.generation.native.options import NativeOptions
@@ -24,7 +25,7 @@ class NativeDecoder(Decoder):
     """A decoder in C++ on the CPU, for the Llama family. Its weights are laid out anew when it is made; of the
     specification it keeps the embedding, which it reads where it lies.
 
-    Raises NotThere without the library, ValueError for options or sizes that it cannot serve, MemoryError.
+    Raises LoadError for options or sizes that it cannot serve (NotThere, without the library), and MemoryError.
     """
 
     def __init__(
@@ -137,28 +138,28 @@ class NativeDecoder(Decoder):
 
 
 def chosen_set(native: Library, options: NativeOptions) -> int:
-    """The number of the instruction set in force. Raises ValueError for one that the processor lacks."""
+    """The number of the instruction set in force. Raises LoadError for one that the processor lacks."""
     here = native.sets_here()
     if options.instruction_set == "auto":
         return SETS.index(here[-1])
     if options.instruction_set not in here:
-        raise ValueError(
+        raise LoadError(
             f"instruction set {options.instruction_set} is not in this processor, which has {', '.join(here)}"
         )
     return SETS.index(options.instruction_set)
 
 
 def check(spec: DecoderSpec, blocks: int, block_size: int, options: NativeOptions) -> None:
-    """Raises ValueError for what the native step cannot serve."""
+    """Raises LoadError for what the native step cannot serve."""
     if spec.head_size % TILE:
-        raise ValueError(
+        raise LoadError(
             f"the native decoder needs a head size that is a multiple of {TILE}, and this one is {spec.head_size}"
         )
     if block_size < TILE or block_size % TILE:
-        raise ValueError(
+        raise LoadError(
             f"the native decoder needs a block size that is a multiple of {TILE}, and {block_size} was given"
         )
     if spec.heads % spec.key_value_heads:
-        raise ValueError(f"{spec.heads} heads cannot share {spec.key_value_heads} KV heads evenly")
+        raise LoadError(f"{spec.heads} heads cannot share {spec.key_value_heads} KV heads evenly")
     if blocks < 1 or options.threads < 0:
-        raise ValueError(f"blocks must be at least 1 and threads at least 0: {blocks}, {options.threads}")
+        raise LoadError(f"blocks must be at least 1 and threads at least 0: {blocks}, {options.threads}")

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from jackfield.errors import LoadError
 from jackfield_plugins.generation.native.compiling import LIBRARY, REASON
 
 INTERFACE = 1
@@ -55,7 +56,7 @@ class StepRows(ctypes.Structure):
     ]
 
 
-class NotThere(Exception):
+class NotThere(LoadError):
     """The library cannot be had; the message says why, in a sentence."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from jackfield import Array
+from jackfield.errors import LoadError
 from jackfield_plugins.generation.native.library import Library, Raw
 from jackfield_plugins.generation.native.options import NativeOptions
 from jackfield_plugins.generation.spec import DecoderSpec, Linear, Weight
@@ -40,7 +41,7 @@ def raw(weight: Weight) -> Raw:
     """The library's view of a matrix [outputs, inputs]; `weight` must stay alive. Rows may have any distance."""
     data = weight.data
     if data.strides[-1] != 1:
-        raise ValueError(f"weight {weight.name} has bytes {data.strides[-1]} apart; they must lie together")
+        raise LoadError(f"weight {weight.name} has bytes {data.strides[-1]} apart; they must lie together")
     return Raw(data.ctypes.data, data.strides[0], NUMBERS[weight.stored], weight.shape[0], weight.shape[1])
 
 
@@ -64,18 +65,18 @@ def matrices(spec: DecoderSpec) -> list[Weight]:
 
 
 def storage_of(spec: DecoderSpec, options: NativeOptions) -> int:
-    """The library's number for the storage asked for. Raises ValueError if the checkpoint or the arithmetic is not fit
+    """The library's number for the storage asked for. Raises LoadError if the checkpoint or the arithmetic is not fit
     for it."""
     kinds = {weight.stored for weight in matrices(spec)}
     coded = {kind for kind in kinds if kind in NUMBERS and kind not in PLAIN}
     stored = ", ".join(sorted(kinds))
     if options.storage == "blocks" and not coded:
-        raise ValueError(f"storage blocks needs a quantised GGUF, and this checkpoint is stored in {stored}")
+        raise LoadError(f"storage blocks needs a quantised GGUF, and this checkpoint is stored in {stored}")
     chosen = {"auto": AS_STORED, "blocks": AS_STORED, "fp32": AS_FULL, "half": AS_HALF, "int8": AS_INT8}[
         options.storage
     ]
     if options.arithmetic == "integer" and chosen != AS_INT8 and not (chosen == AS_STORED and coded):
-        raise ValueError(
+        raise LoadError(
             "arithmetic integer needs storage blocks or int8, and "
             f"storage {options.storage} of a checkpoint in {stored} holds floats"
         )
@@ -84,12 +85,12 @@ def storage_of(spec: DecoderSpec, options: NativeOptions) -> int:
 
 def joined(library: Library, parts: Sequence[Linear], storage: int, integer: bool) -> Any:
     """A handle of linears that share their input, laid out anew. The caller frees it, or gives it to a decoder.
-    Raises MemoryError, and ValueError for inputs that the quantisation cannot have."""
+    Raises MemoryError, and LoadError for inputs that the quantisation cannot have."""
     weights = [readable(part.weight) for part in parts]
     for weight in weights:
         multiple = library.multiple(NUMBERS[weight.stored])
         if weight.shape[1] % multiple:
-            raise ValueError(
+            raise LoadError(
                 f"weight {weight.name} has {weight.shape[1]} inputs; {weight.stored} needs a multiple of {multiple}"
             )
     raws = (Raw * len(parts))(*map(raw, weights))

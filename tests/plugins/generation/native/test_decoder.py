@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from jackfield import Array
+from jackfield.errors import LoadError
 from jackfield_plugins.generation.decoder import TokenRows
 from jackfield_plugins.generation.native import NativeDecoder, NativeOptions
 from jackfield_plugins.generation.native.options import InstructionSet
@@ -185,7 +186,7 @@ def test_arrays_of_another_kind_are_refused() -> None:
 )
 def test_what_it_cannot_serve_is_an_error(kind: Kind, options: NativeOptions, block: int, said: str) -> None:
     """Never something else in silence."""
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(LoadError, match=said):
         NativeDecoder(decoder_of(kind), 60, block, options)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from jackfield.errors import LoadError
 from jackfield_plugins.generation.native import NativeDecoder, NativeOptions, NotThere, availability
 from jackfield_plugins.generation.native import library as module
 from jackfield_plugins.generation.native.decoder import chosen_set
@@ -61,5 +62,5 @@ def test_a_set_that_the_processor_lacks(monkeypatch: pytest.MonkeyPatch) -> None
     native = module.library()
     monkeypatch.setattr(native, "sets", lambda: 1)
     assert chosen_set(native, NativeOptions()) == 0
-    with pytest.raises(ValueError, match="instruction set avx512 is not in this processor, which has avx2"):
+    with pytest.raises(LoadError, match="instruction set avx512 is not in this processor, which has avx2"):
         NativeDecoder(decoder_of(Kind()), 4, options=NativeOptions(instruction_set="avx512"))

@@ -47,7 +47,7 @@ INLINE void scores(const float* const* q, const T* const* keys, const T* const* 
         for (int t = 0; t < TN; ++t) store(out[i] + (tile + t) * LANES, sum[i][t]);
 }
 
-// out[query][d] = out * fade + sum over positions, ascending, of weight * value
+// out[query][d] = out * fade + sum over the chunk's positions, ascending, of weight * value
 template <class T, int QN, int DN>
 INLINE void gather(const float (*weights)[CHUNK], const float* fade, const T* const* values, const T* const* ahead, int size,
                    int d, int from, int to, float* const* out) {
@@ -55,7 +55,7 @@ INLINE void gather(const float (*weights)[CHUNK], const float* fade, const T* co
 #pragma GCC unroll 16
     for (int i = 0; i < QN; ++i)
 #pragma GCC unroll 16
-        for (int n = 0; n < DN; ++n) sum[i][n] = mul(load(out[i] + d + n * LANES), set(fade[i]));
+        for (int n = 0; n < DN; ++n) sum[i][n] = zero();
     for (int j = from; j < to; ++j) {
         const T* at = values[j / LANES] + (j % LANES) * size + d;
         F value[DN];
@@ -74,7 +74,10 @@ INLINE void gather(const float (*weights)[CHUNK], const float* fade, const T* co
 #pragma GCC unroll 16
     for (int i = 0; i < QN; ++i)
 #pragma GCC unroll 16
-        for (int n = 0; n < DN; ++n) store(out[i] + d + n * LANES, sum[i][n]);
+        for (int n = 0; n < DN; ++n) {
+            float* place = out[i] + d + n * LANES;
+            store(place, fma(load(place), set(fade[i]), sum[i][n]));
+        }
 }
 
 // What is known of a query so far: the largest score, and the sum of weights by lane.

@@ -1,12 +1,15 @@
 // Matrix products in fp32 over weights in any storage.
 //
-// The sum of an output runs over the inputs in ascending order in one accumulator, whatever the number of rows, so a
-// row's result is the same bits in any company. Lanes are outputs, tiles are panels times rows.
+// The sum of an output runs over the inputs in ascending order in one accumulator, which every 128 inputs is added to a
+// total (long sums lose less that way), whatever the number of rows: a row's result is the same bits in any company.
+// Lanes are outputs, tiles are panels times rows.
 #pragma once
 
 namespace jackfield::JACKFIELD_SET {
 
 #define MEMBER inline __attribute__((always_inline))
+
+constexpr int STRETCH = 128;  // inputs; a multiple of every group
 
 template <int... J, class Function>
 INLINE void unrolled(std::integer_sequence<int, J...>, Function&& function) {
@@ -115,37 +118,47 @@ INLINE void finish(const Product& p, int panel, int row, const F (&sum)[NP][M]) 
 template <class Reader, int NP, int M>
 static __attribute__((noinline)) void tile(const Product& p, const Panels& w, int panel, int column, int row) {
     Reader reader[NP];
-    F sum[NP][M];
+    F sum[NP][M], whole[NP][M];
 #pragma GCC unroll 16
     for (int n = 0; n < NP; ++n) {
         reader[n].open(w, panel + n);
 #pragma GCC unroll 16
-        for (int m = 0; m < M; ++m) sum[n][m] = zero();
+        for (int m = 0; m < M; ++m) whole[n][m] = zero();
     }
     const float* x = p.x + row * p.ldx;
     const long ldx = p.ldx;
-    const int groups = w.depth / w.group, steps = w.group / Reader::wide;
-    for (int g = 0; g < groups; ++g) {
+    const int groups = w.depth / w.group, steps = w.group / Reader::wide, stretch = STRETCH / w.group;
+    for (int from = 0; from < groups; from += stretch) {
 #pragma GCC unroll 16
-        for (int n = 0; n < NP; ++n) reader[n].group();
-        for (int s = 0; s < steps; ++s) {
+        for (int n = 0; n < NP; ++n)
 #pragma GCC unroll 16
-            for (int n = 0; n < NP; ++n) reader[n].word();
-            unrolled(upto<Reader::wide>{}, [&](auto j) __attribute__((always_inline)) {
-                F value[NP];
+            for (int m = 0; m < M; ++m) sum[n][m] = zero();
+        for (int g = from; g < groups && g < from + stretch; ++g) {
 #pragma GCC unroll 16
-                for (int n = 0; n < NP; ++n) value[n] = reader[n].template value<decltype(j)::value>();
+            for (int n = 0; n < NP; ++n) reader[n].group();
+            for (int s = 0; s < steps; ++s) {
 #pragma GCC unroll 16
-                for (int m = 0; m < M; ++m) {
-                    F input = set(x[m * ldx + decltype(j)::value]);
+                for (int n = 0; n < NP; ++n) reader[n].word();
+                unrolled(upto<Reader::wide>{}, [&](auto j) __attribute__((always_inline)) {
+                    F value[NP];
 #pragma GCC unroll 16
-                    for (int n = 0; n < NP; ++n) sum[n][m] = fma(value[n], input, sum[n][m]);
-                }
-            });
-            x += Reader::wide;
+                    for (int n = 0; n < NP; ++n) value[n] = reader[n].template value<decltype(j)::value>();
+#pragma GCC unroll 16
+                    for (int m = 0; m < M; ++m) {
+                        F input = set(x[m * ldx + decltype(j)::value]);
+#pragma GCC unroll 16
+                        for (int n = 0; n < NP; ++n) sum[n][m] = fma(value[n], input, sum[n][m]);
+                    }
+                });
+                x += Reader::wide;
+            }
         }
+#pragma GCC unroll 16
+        for (int n = 0; n < NP; ++n)
+#pragma GCC unroll 16
+            for (int m = 0; m < M; ++m) whole[n][m] = add(whole[n][m], sum[n][m]);
     }
-    finish<NP, M>(p, column, row, sum);
+    finish<NP, M>(p, column, row, whole);
 }
 
 // `panel` counts in `w`, `column` in the output: they differ where `w` is the scratch.
