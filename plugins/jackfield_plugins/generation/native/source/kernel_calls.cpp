@@ -47,10 +47,10 @@ API void jackfield_attend(int set, const Attention* attention) { set_of(set).att
 // Three jobs of `times` phases, of so many units that threads come and go at once; gives how often a phase began before
 // the one before it was done, or a unit was done other than once.
 API int jackfield_phases(int threads, int times) {
-    Pool pool(threads, {});
     std::vector<Phase> phases(static_cast<size_t>(times));
     std::vector<std::atomic<int>> counts(static_cast<size_t>(times));
     std::atomic<int> wrong{0};
+    Pool pool(threads, {});  // the last, so that it ends first
     for (int job = 0; job < 3; ++job) {
         pool.settle();
         for (auto& phase : phases) phase.reset();

@@ -39,7 +39,10 @@ Decoder::Decoder(const Shape& shape, const float* frequencies, const Kernels& ke
     layers.resize(size_t(shape.layers));
 }
 
-Decoder::~Decoder() { unreserve(cache_, cache_bytes_); }
+Decoder::~Decoder() {
+    pool_.settle();  // a thread that came last may still look at the phases
+    unreserve(cache_, cache_bytes_);
+}
 
 void* Decoder::cached(bool values, size_t layer, int block, int head, int position) const {
     size_t size = size_t(shape_.head_size), inside = size_t(position) % size_t(shape_.block_size);

@@ -112,6 +112,7 @@ void describe(Panels& to, const Raw& raw, Storage storage) {
     to.zero = float(how.zero);
     const size_t bytes[] = {64, 32, 32, 16, 8};  // of one input of a panel
     if (to.kind < CODES8) to.offsets = false;
+    if (to.kind < CODES8) to.group = 8;
     to.number = to.kind < CODES8 ? 0 : to.half ? 2 : 4;
     to.codes = bytes[to.kind] * size_t(to.group);
     to.block_bytes = to.header() + 2 * to.codes;

@@ -14,7 +14,7 @@ enum Storage : int32_t { AS_STORED = 0, AS_FULL = 1, AS_HALF = 2, AS_INT8 = 3 };
 
 // Two panels, a pair, lie together, group of inputs after group, so that reading them is one stream. A group's block is
 // [scales of both][offsets of both][codes of the first][codes of the second]. Scales and offsets are 16 f16 numbers or
-// floats a panel. Codes of a panel: FULL, HALF, BRAIN [group][16] of float, f16, bf16 (group is 32); CODES8
+// floats a panel. Codes of a panel: FULL, HALF, BRAIN [group][16] of float, f16, bf16 (group is 8); CODES8
 // [group / 4][16][4] bytes; CODES4 [group / 8][16][4] bytes, whose low halves are inputs 0..3 of the eight, the high
 // halves 4..7. Panels past the outputs hold zeros.
 struct Panels {
