@@ -15,7 +15,7 @@ template <class T> INLINE F wide(const T* p) {
 }
 
 // Into the second cache: blocks lie scattered, and the processor's own prefetching ends with each page.
-INLINE void fetch(const void* at) { __builtin_prefetch(at, 0, 2); }
+INLINE void fetch_far(const void* at) { __builtin_prefetch(at, 0, 2); }
 
 struct Span { int from, to; };  // positions of a chunk that a query sees
 
@@ -32,7 +32,7 @@ INLINE void scores(const float* const* q, const T* const* keys, const T* const* 
 #pragma GCC unroll 16
         for (int t = 0; t < TN; ++t) {
             key[t] = wide(keys[tile + t] + d * LANES);
-            if (ahead) fetch(ahead[tile + t] + d * LANES);
+            if (ahead) fetch_far(ahead[tile + t] + d * LANES);
         }
 #pragma GCC unroll 16
         for (int i = 0; i < QN; ++i) {
@@ -62,7 +62,7 @@ INLINE void gather(const float (*weights)[CHUNK], const float* fade, const T* co
 #pragma GCC unroll 16
         for (int n = 0; n < DN; ++n) {
             value[n] = wide(at + n * LANES);
-            if (ahead) fetch(ahead[j / LANES] + (j % LANES) * size + d + n * LANES);
+            if (ahead) fetch_far(ahead[j / LANES] + (j % LANES) * size + d + n * LANES);
         }
 #pragma GCC unroll 16
         for (int i = 0; i < QN; ++i) {

@@ -11,6 +11,7 @@ INLINE void word_products(Blocks (&blocks)[NP], const int8_t* a, const int16_t* 
 #pragma GCC unroll 16
     for (int n = 0; n < NP; ++n) {
         I word = words(blocks[n].codes);
+        if (M <= 2) fetch(blocks[n].codes + AHEAD / 2);
         blocks[n].codes += 64;
         low[n] = BITS == 4 ? low_codes(word) : word;
         if (BITS == 4) high[n] = high_codes(word);

@@ -9,6 +9,8 @@ namespace jackfield::JACKFIELD_SET {
 
 #define MEMBER inline __attribute__((always_inline))
 
+constexpr int AHEAD = 4096;  // bytes: how far before its use a weight is fetched, since the processor alone does not keep up
+INLINE void fetch(const void* at) { __builtin_prefetch(at, 0, 3); }
 constexpr int STRETCH = 128;  // inputs; a multiple of every group
 
 template <int... J, class Function>
@@ -31,7 +33,11 @@ struct Full {
         at = (const float*)block;
         block += block_bytes;
     }
-    MEMBER void word() { at += wide * LANES; }
+    MEMBER void word() {
+#pragma GCC unroll 16
+        for (int line = 0; line < wide; ++line) fetch((const char*)at + AHEAD + 64 * line);
+        at += wide * LANES;
+    }
     template <int J> MEMBER F value() const { return load(at + (J - wide) * LANES); }
 };
 
@@ -48,7 +54,11 @@ template <bool BFLOAT> struct Sixteen {
         at = (const uint16_t*)block;
         block += block_bytes;
     }
-    MEMBER void word() { at += wide * LANES; }
+    MEMBER void word() {
+#pragma GCC unroll 16
+        for (int line = 0; line < wide / 2; ++line) fetch((const char*)at + AHEAD + 64 * line);
+        at += wide * LANES;
+    }
     template <int J> MEMBER F value() const {
         return BFLOAT ? brain(at + (J - wide) * LANES) : half(at + (J - wide) * LANES);
     }
@@ -94,6 +104,7 @@ template <int BITS> struct Coded {
     }
     MEMBER void word() {
         raw = words(of.codes);
+        fetch(of.codes + AHEAD / 2);
         of.codes += 64;
     }
     template <int J> MEMBER F value() const {
