@@ -34,7 +34,9 @@ def main() -> int:
             "LD_PRELOAD": ":".join(found),
             "ASAN_OPTIONS": "detect_leaks=0",
         }
-        tests = [str(path) for path in sorted(Path(__file__).parent.glob("test_*.py")) if "compiling" not in path.name]
+        left_out = ("test_compiling.py", "test_smollm2.py")  # nothing of the kernels' own, and what takes too long
+        paths = sorted(Path(__file__).parent.glob("test_*.py"))
+        tests = [str(path) for path in paths if path.name not in left_out]
         return subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-x", *tests], env=environment, check=False
         ).returncode
