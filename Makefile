@@ -1,6 +1,7 @@
 # Two commands do everything, set-up included: `make demo` and `make test`.
-# `make interop` tests against clients that are heavy to install, `make docs` writes references. `make bench` measures
-# MiniLM, `make bench-all` everything in benchmarks/, `make bench-peers` other servers too, which it sets up.
+# `make interop` tests against clients that are heavy to install, `make sanitize` the native step with sanitizers,
+# `make docs` writes references. `make bench` measures MiniLM, `make bench-all` everything in benchmarks/,
+# `make bench-peers` other servers too, which it sets up.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -10,7 +11,7 @@ PORT   ?= 8000
 
 PEERS  := floor fastapi mosec triton
 
-.PHONY: help demo test lint types unit format docs bench bench-all bench-peers peers interop clean
+.PHONY: help demo test lint types unit sanitize format docs bench bench-all bench-peers peers interop clean
 .DEFAULT_GOAL := help
 
 help:
@@ -40,6 +41,10 @@ types: $(VENV)/.installed
 unit: $(VENV)/.installed
 	$(BIN)/python -m pytest
 
+# The kernels' tests over a build that reports bad addresses and undefined behaviour.
+sanitize: $(VENV)/.installed
+	$(BIN)/python -m tests.plugins.generation.native.sanitized
+
 format: $(VENV)/.installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -53,7 +58,7 @@ bench: bench-minilm
 bench-%: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.$*
 
-bench-all: $(addprefix bench-,coldstart minilm memory overload changing simulation)
+bench-all: $(addprefix bench-,coldstart minilm memory overload changing simulation decoder)
 
 bench-peers: $(VENV)/.installed peers
 	$(BIN)/python -m benchmarks.peers mlp

@@ -1,0 +1,124 @@
+// Matrix products of weight codes with activations in 8 bits. Sums of a group are whole numbers, hence exact; groups
+// are added in fp32 in ascending order: the same bits in any company.
+#pragma once
+
+namespace jackfield::JACKFIELD_SET {
+
+// sum of a group += codes of one word a panel * activations of M rows
+template <int BITS, int NP, int M>
+INLINE void word_products(Blocks (&blocks)[NP], const int8_t* a, const int16_t* pairs, int depth, I (&dot)[NP][M]) {
+    I low[NP], high[NP];
+#pragma GCC unroll 16
+    for (int n = 0; n < NP; ++n) {
+        I word = words(blocks[n].codes);
+        if (M <= 2) fetch(blocks[n].codes + AHEAD / 2);
+        blocks[n].codes += 64;
+        low[n] = BITS == 4 ? low_codes(word) : word;
+        if (BITS == 4) high[n] = high_codes(word);
+    }
+#pragma GCC unroll 16
+    for (int m = 0; m < M; ++m) {
+        if constexpr (BITS == 4) {
+            A4 first = inputs4(a + m * depth), second = inputs4(a + m * depth + 4);
+#pragma GCC unroll 16
+            for (int n = 0; n < NP; ++n) dot[n][m] = dot4(dot4(dot[n][m], low[n], first), high[n], second);
+        } else {
+            A8 inputs = inputs8(a + m * depth, PAIRS ? pairs + m * depth : nullptr);
+#pragma GCC unroll 16
+            for (int n = 0; n < NP; ++n) dot[n][m] = dot8(dot[n][m], low[n], inputs);
+        }
+    }
+}
+
+template <int BITS, bool OFFSETS, int NP, int M>
+static __attribute__((noinline)) void integer_tile(const Product& p, int panel, int row) {
+    const Panels& w = *p.weight;
+    const Quantised& q = *p.q;
+    const int depth = w.depth, group = w.group, groups = depth / group, steps = group / (BITS == 4 ? 8 : 4);
+    const bool narrow = group == 16;
+    Blocks blocks[NP];
+    F sum[NP][M];
+#pragma GCC unroll 16
+    for (int n = 0; n < NP; ++n) {
+        blocks[n].open(w, panel + n);
+#pragma GCC unroll 16
+        for (int m = 0; m < M; ++m) sum[n][m] = zero();
+    }
+    const int8_t* a = q.codes + size_t(row) * depth;
+    const int16_t* pairs = PAIRS ? q.pairs + size_t(row) * depth : nullptr;
+    const float* step = q.steps + size_t(row) * (depth / 32);
+    const Sums& of = narrow ? q.narrow : q.wide;
+    const float* lifts = of.lifts + size_t(row) * groups;
+    const int32_t* lowered = (BITS == 4 ? of.lowered4 : of.lowered8) + size_t(row) * groups;
+    for (int g = 0; g < groups; ++g) {
+        I dot[NP][M];
+#pragma GCC unroll 16
+        for (int n = 0; n < NP; ++n) blocks[n].begin();
+#pragma GCC unroll 16
+        for (int m = 0; m < M; ++m)
+#pragma GCC unroll 16
+            for (int n = 0; n < NP; ++n)
+                dot[n][m] = OFFSETS || BITS == 4 ? no_words() : whole(lowered[m * groups + g]);
+        for (int s = 0; s < steps; ++s) {
+            word_products<BITS, NP, M>(blocks, a, pairs, depth, dot);
+            a += BITS == 4 ? 8 : 4;
+            if (PAIRS) pairs += BITS == 4 ? 8 : 4;
+        }
+#pragma GCC unroll 16
+        for (int n = 0; n < NP; ++n) {
+            blocks[n].numbers();
+            blocks[n].end();
+        }
+#pragma GCC unroll 16
+        for (int m = 0; m < M; ++m) {
+            F width = set(step[m * (depth / 32) + (narrow ? g / 2 : g)]);
+            F lift = OFFSETS ? set(lifts[m * groups + g]) : zero();
+            I start = OFFSETS ? no_words() : whole(lowered[m * groups + g]);
+#pragma GCC unroll 16
+            for (int n = 0; n < NP; ++n) {
+                I value = BITS == 4 ? finish4(dot[n][m], start) : dot[n][m];
+                if (OFFSETS) sum[n][m] = fma(blocks[n].offset, lift, sum[n][m]);
+                sum[n][m] = fma(mul(converted(value), width), blocks[n].scale, sum[n][m]);
+            }
+        }
+    }
+    finish<NP, M>(p, panel, row, sum);
+}
+
+template <int BITS, bool OFFSETS, int NP, int M>
+static void integer_rows(const Product& p, int panel, int row, int rows) {
+    if constexpr (M > 0) {
+        if (rows == M)
+            integer_tile<BITS, OFFSETS, NP, M>(p, panel, row);
+        else
+            integer_rows<BITS, OFFSETS, NP, M - 1>(p, panel, row, rows);
+    }
+}
+
+template <int BITS, bool OFFSETS> static void integer_product(const Product& p) {
+    const int end = p.first + p.count;
+    if (p.rows == 1) {
+        int panel = p.first;
+        for (; panel + 4 <= end; panel += 4) integer_tile<BITS, OFFSETS, 4, 1>(p, panel, 0);
+        for (; panel < end; panel += 2) integer_tile<BITS, OFFSETS, 2, 1>(p, panel, 0);
+        return;
+    }
+    int tiles = (p.rows + INTEGER_ROWS - 1) / INTEGER_ROWS;
+    for (int panel = p.first; panel < end; panel += TILE_PANELS) {
+        for (int t = 0, row = 0; t < tiles; ++t) {
+            int height = p.rows / tiles + (t < p.rows % tiles);
+            integer_rows<BITS, OFFSETS, TILE_PANELS, INTEGER_ROWS>(p, panel, row, height);
+            row += height;
+        }
+    }
+}
+
+static void integer(const Product& p) {
+    if (p.rows <= 0) return;
+    if (p.weight->kind == CODES4)
+        p.weight->offsets ? integer_product<4, true>(p) : integer_product<4, false>(p);
+    else
+        p.weight->offsets ? integer_product<8, true>(p) : integer_product<8, false>(p);
+}
+
+}  // namespace jackfield::JACKFIELD_SET

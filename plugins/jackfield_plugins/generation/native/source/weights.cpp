@@ -1,0 +1,81 @@
+#include "weights.h"
+
+#include <algorithm>
+
+namespace jackfield {
+
+Linear::Linear(const Raw* raws, const float* const* biases, int count, Storage storage, bool integer) {
+    inputs = raws[0].inputs;
+    for (int i = 0; i < count; ++i) {
+        Panels panels = pack(raws[i], storage);
+        segments.push_back({panels, columns, integer && panels.kind >= CODES8});
+        depth = panels.depth;
+        for (int first = 0; first < panels.panels; first += 2) fine.push_back({i, first, 2});
+        for (int first = 0; first < panels.panels; first += 4)
+            coarse.push_back({i, first, std::min(4, panels.panels - first)});
+        if (biases && biases[i]) bias.resize(size_t(columns) + size_t(panels.panels) * LANES);
+        if (biases && biases[i]) std::copy_n(biases[i], raws[i].outputs, bias.begin() + columns);
+        columns += panels.panels * LANES;
+        (segments.back().integer ? codes : floats) = true;
+        sixteens = sixteens || panels.group == 16;
+    }
+    if (!bias.empty()) bias.resize(size_t(columns));
+}
+
+Linear::~Linear() {
+    for (auto& segment : segments) release(segment.panels);
+}
+
+size_t Linear::bytes() const {
+    size_t all = 0;
+    for (auto& segment : segments) all += segment.panels.bytes;
+    return all;
+}
+
+size_t quantised_bytes(size_t rows, size_t depth) {
+    // codes and pairs are 3 bytes an input; the steps and three sums by 32, three by 16, of 4 bytes each, 1.25
+    return rows * depth * 17 / 4 + 64;
+}
+
+Quantised quantised_in(uint8_t* memory, size_t rows, size_t depth, bool sixteens) {
+    const size_t all = rows * depth;
+    Quantised q{};
+    q.depth = int(depth);
+    q.sixteens = sixteens;
+    q.codes = reinterpret_cast<int8_t*>(memory);
+    q.pairs = reinterpret_cast<int16_t*>(memory + all);
+    auto part = [at = memory + 3 * all](size_t numbers) mutable {
+        uint8_t* here = at;
+        at += numbers * 4;
+        return here;
+    };
+    q.steps = reinterpret_cast<float*>(part(all / 32));
+    for (Sums* sums : {&q.wide, &q.narrow}) {
+        const size_t groups = all / (sums == &q.wide ? 32 : 16);
+        sums->lifts = reinterpret_cast<float*>(part(groups));
+        sums->lowered4 = reinterpret_cast<int32_t*>(part(groups));
+        sums->lowered8 = reinterpret_cast<int32_t*>(part(groups));
+    }
+    return q;
+}
+
+void compute(const Kernels& kernels, const Linear& linear, const Unit& unit, const Rows& in, int rows, float* y, long ldy,
+             bool add, float* scratch) {
+    const Segment& segment = linear.segments[size_t(unit.segment)];
+    Product product{};
+    product.weight = &segment.panels;
+    product.first = unit.first;
+    product.count = unit.count;
+    product.x = in.x;
+    product.ldx = in.ldx;
+    product.q = &in.q;
+    product.rows = rows;
+    product.y = y + segment.column;
+    product.ldy = ldy;
+    product.bias = linear.bias.empty() ? nullptr : linear.bias.data() + segment.column;
+    product.add = add;
+    product.scratch = scratch;
+    (segment.integer ? kernels.integer : kernels.linear)(product);
+}
+
+}  // namespace jackfield

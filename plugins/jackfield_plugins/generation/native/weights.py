@@ -1,0 +1,102 @@
+"""Weights of a specification handed to the native library, laid out for its kernels."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from jackfield import Array
+from jackfield.errors import LoadError
+from jackfield_plugins.generation.native.library import Library, Raw
+from jackfield_plugins.generation.native.options import NativeOptions
+from jackfield_plugins.generation.spec import DecoderSpec, Linear, Weight
+
+# GGUF's numbers of its types, and those of plain tensors
+NUMBERS = {"F32": 0, "F16": 1, "BF16": 30, "Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_1": 7, "Q8_0": 8}
+NUMBERS |= {"Q2_K": 10, "Q3_K": 11, "Q4_K": 12, "Q5_K": 13, "Q6_K": 14}
+PLAIN = ("F32", "F16", "BF16")
+AS_STORED, AS_FULL, AS_HALF, AS_INT8 = range(4)
+
+
+def address(array: Array | None) -> int | None:
+    """Where the array's data begins; none for none."""
+    return None if array is None else array.ctypes.data
+
+
+def readable(weight: Weight) -> Weight:
+    """The weight, or the same dequantised to F32 where its quantisation is none that the library computes with."""
+    if weight.stored in NUMBERS:
+        return weight
+    from gguf import GGMLQuantizationType, dequantize
+
+    floats = dequantize(weight.data, GGMLQuantizationType[weight.stored]).astype(np.float32, copy=False)
+    data = np.ascontiguousarray(floats).view(np.uint8).reshape(*weight.shape[:-1], -1)
+    return Weight(weight.name, weight.shape, "F32", data)
+
+
+def raw(weight: Weight) -> Raw:
+    """The library's view of a matrix [outputs, inputs]; `weight` must stay alive. Rows may have any distance."""
+    data = weight.data
+    if data.strides[-1] != 1:
+        raise LoadError(f"weight {weight.name} has bytes {data.strides[-1]} apart; they must lie together")
+    return Raw(data.ctypes.data, data.strides[0], NUMBERS[weight.stored], weight.shape[0], weight.shape[1])
+
+
+def vector(weight: Weight | None, library: Library) -> Array | None:
+    """A vector as float32, whatever it is stored in."""
+    if weight is None:
+        return None
+    flat = np.ascontiguousarray(readable(weight).data).reshape(-1)
+    out = np.empty(weight.shape[0], np.float32)
+    library.floats(NUMBERS[readable(weight).stored], flat.ctypes.data, weight.shape[0], out.ctypes.data)
+    return out
+
+
+def matrices(spec: DecoderSpec) -> list[Weight]:
+    """Every matrix that takes part in products."""
+    found = [spec.head.weight]
+    for layer in spec.layers:
+        parts = (layer.query, layer.key, layer.value, layer.output, layer.gate, layer.up, layer.down)
+        found += [part.weight for part in parts]
+    return found
+
+
+def storage_of(spec: DecoderSpec, options: NativeOptions) -> int:
+    """The library's number for the storage asked for. Raises LoadError if the checkpoint or the arithmetic is not fit
+    for it."""
+    kinds = {weight.stored for weight in matrices(spec)}
+    coded = {kind for kind in kinds if kind in NUMBERS and kind not in PLAIN}
+    stored = ", ".join(sorted(kinds))
+    if options.storage == "blocks" and not coded:
+        raise LoadError(f"storage blocks needs a quantised GGUF, and this checkpoint is stored in {stored}")
+    chosen = {"auto": AS_STORED, "blocks": AS_STORED, "fp32": AS_FULL, "half": AS_HALF, "int8": AS_INT8}[
+        options.storage
+    ]
+    if options.arithmetic == "integer" and chosen != AS_INT8 and not (chosen == AS_STORED and coded):
+        raise LoadError(
+            "arithmetic integer needs storage blocks or int8, and "
+            f"storage {options.storage} of a checkpoint in {stored} holds floats"
+        )
+    return chosen
+
+
+def joined(library: Library, parts: Sequence[Linear], storage: int, integer: bool) -> Any:
+    """A handle of linears that share their input, laid out anew. The caller frees it, or gives it to a decoder.
+    Raises MemoryError, and LoadError for inputs that the quantisation cannot have."""
+    weights = [readable(part.weight) for part in parts]
+    for weight in weights:
+        multiple = library.multiple(NUMBERS[weight.stored])
+        if weight.shape[1] % multiple:
+            raise LoadError(
+                f"weight {weight.name} has {weight.shape[1]} inputs; {weight.stored} needs a multiple of {multiple}"
+            )
+    raws = (Raw * len(parts))(*map(raw, weights))
+    biases = [vector(part.bias, library) for part in parts]
+    pointers = (ctypes.c_void_p * len(parts))(*map(address, biases))
+    handle = library.linear_new(raws, pointers, len(parts), storage, int(integer))
+    if not handle:
+        raise MemoryError(f"weight {weights[0].name} cannot be laid out: {library.said()}")
+    return handle
