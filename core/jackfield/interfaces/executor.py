@@ -19,6 +19,9 @@ class Executor(ABC):
 
     signature: Signature
     capabilities: Capabilities = Capabilities()
+    about: Any = None
+    """What endpoints need to know of the model beyond its signature, such as its tokenizer: an object of a type that
+    backends and endpoints agree on, for any thread to read. `Version.about` shows it."""
 
     @abstractmethod
     def prepare(self, step: Step) -> Any:

@@ -19,6 +19,8 @@ class Replica(Candidate, Protocol):
     signature: Signature
     capabilities: Capabilities
     max_rows: int
+    about: Any
+    """`Executor.about`."""
 
     @property
     def alive(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Protocol
 
 from jackfield.interfaces.executor import Executor
@@ -62,6 +62,11 @@ class SequenceExecutor(Executor):
     def release(self, work: Work) -> None:
         """Give back what `work` holds: it is over, whether it is answered, failed, cancelled or expired. Called once
         the step that it takes part in has ended, possibly for work that holds nothing, or twice. Must not raise."""
+
+    def warm_up(self, progress: Callable[[str, int, int], None]) -> None:
+        """Run what makes the first steps slow, before anything is accepted; `progress` is told what is being done, how
+        much of it, and of how much. On the loading thread. Raises LoadError. Does nothing by default."""
+        return
 
     def state(self) -> Mapping[str, float]:
         """What it holds, by name, to be shown in metrics; few names, which never come from clients. Called on the event

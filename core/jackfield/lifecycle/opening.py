@@ -121,7 +121,9 @@ class Opener:
             if issubclass(e.cls, Backend) and artifact.kind in e.cls.accepts
         ]
         for entry in fitting:
-            if entry.unavailable is None:
+            if entry.unavailable is not None:  # never in silence: what is taken instead may be slower
+                log.warning("backend passed over", model=self.name, backend=entry.name, reason=entry.unavailable)
+            else:
                 return entry.name, self.registry.get("backend", entry.name)(entry.cls.options())
         reasons = "; ".join(f"'{e.name}': {e.unavailable}" for e in fitting)
         raise LoadError(f"no backend can run a model of kind '{artifact.kind}'" + (f" ({reasons})" if reasons else ""))
@@ -160,6 +162,10 @@ class Opener:
         elif policy.pad is not None:
             raise LoadError("`pad` is not possible with this model's backend: it maps no tensors to tensors")
         if isinstance(executor, SequenceExecutor):  # the next step is made of what this one gives
+            if config.warm_up != "off":
+                began = time.perf_counter()
+                executor.warm_up(progress)
+                self._spent("warm_up_s", began)
             return Opened(executor, policy, scheduler, 1)
         overlap = config.overlap if isinstance(config.overlap, bool) else took > _WORTH_OVERLAPPING
         return Opened(executor, policy, scheduler, 2 if overlap and executor.capabilities.concurrent else 1)

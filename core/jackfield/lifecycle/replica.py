@@ -46,6 +46,7 @@ class LocalReplica:
         self.name = name
         self.signature = executor.signature
         self.capabilities = executor.capabilities
+        self.about = executor.about
         self.max_rows = limits.max_rows
         self.failure: str | None = None
         self.policy_state = policy.state

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -94,6 +95,11 @@ class Version:
     def platform(self) -> str:
         """Backend and kind of artifact, as metadata tells it."""
         return self._opener.platform
+
+    @property
+    def about(self) -> Any:
+        """What its executor tells endpoints beyond the signature; None before it is ready."""
+        return self.replicas[0].about if self.replicas else None
 
     @property
     def max_rows(self) -> int:

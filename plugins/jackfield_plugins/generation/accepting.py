@@ -11,7 +11,7 @@ from jackfield.errors import InvalidRequest
 from jackfield_plugins.generation.answer import Answer, MakeDetokenizer
 from jackfield_plugins.generation.blocks import blocks_for
 from jackfield_plugins.generation.cache import KeyValueCache
-from jackfield_plugins.generation.parameters import Parameters, check, parameters
+from jackfield_plugins.generation.parameters import DEFAULTS, Parameters, check, parameters
 from jackfield_plugins.generation.prefix import Chain, salt_of
 from jackfield_plugins.generation.rows import Rows
 from jackfield_plugins.generation.sampling.sampler import Choice, seed_of
@@ -29,7 +29,7 @@ class Accepting:
     """Makes the generations of one executor. Used on the event loop; the cache and the rows are only passed on.
 
     `vocabulary`, `context` and `sequences` are the limits of a prompt, of prompt and answer, and of `n`. `ends`: the
-    tokens with which the model ends an answer.
+    tokens with which the model ends an answer. `defaults`: what holds where a request says nothing.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Accepting:
         sequences: int,
         ends: Many[int],
         detokenizer: MakeDetokenizer | None,
+        defaults: Parameters = DEFAULTS,
     ) -> None:
         self._cache = cache
         self._rows = rows
@@ -49,6 +50,7 @@ class Accepting:
         self._sequences = sequences
         self._ends = frozenset(ends)
         self._detokenizer = detokenizer
+        self._defaults = defaults
 
     def generation(self, work: Work) -> Generation:
         """That of `work`. Its parameters are `Parameters` in `parameters["sampling"]`, or stand there by name.
@@ -60,7 +62,7 @@ class Accepting:
             check(given, self._vocabulary)
             p = given
         else:
-            p = parameters(request.parameters, self._vocabulary)
+            p = parameters(request.parameters, self._vocabulary, self._defaults)
         prompt = request.inputs[TOKENS]
         self._check(request.model, prompt, p)
         room = self._room(request.model, len(prompt), p)

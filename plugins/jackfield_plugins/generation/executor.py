@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
 
 import numpy as np
 
 from jackfield import Array, Capacity, Outcome, Response, SequenceExecutor, Step, Work
-from jackfield.errors import ExecutionFailed, JackfieldError
+from jackfield.errors import ExecutionFailed, JackfieldError, LoadError
 from jackfield_plugins.generation.accepting import SIGNATURE, Accepting
 from jackfield_plugins.generation.answer import MakeDetokenizer
-from jackfield_plugins.generation.blocks import BlockPool
+from jackfield_plugins.generation.blocks import BlockPool, blocks_for
 from jackfield_plugins.generation.cache import KeyValueCache
 from jackfield_plugins.generation.decoder import Decoder, TokenRows
+from jackfield_plugins.generation.parameters import DEFAULTS, Parameters
 from jackfield_plugins.generation.rows import Rows
 from jackfield_plugins.generation.sampling.logprobs import Likelihood, likelihood
 from jackfield_plugins.generation.sampling.sampler import choose
 from jackfield_plugins.generation.sequence import Generation, Sequence
+
+_WARM = (1, 16, 128)
+"""Tokens of the prompts that are run ahead."""
+_WANTED = 32
+"""Rows of logits that there is memory for from the beginning."""
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +43,7 @@ class _Plan:
 class GenerationExecutor(SequenceExecutor):
     """Runs `decoder`. `detokenizer` makes one for each sequence; None: answers are tokens only. `ends`: the tokens with
     which the model ends an answer. `sequences`: most that share a step. `prefixes`: whether the cache finds them again.
+    `defaults`: what holds where a request says nothing. `close`: called when this is closed.
     """
 
     def __init__(
@@ -46,6 +53,8 @@ class GenerationExecutor(SequenceExecutor):
         ends: Many[int] = (),
         sequences: int = 64,
         prefixes: bool = True,
+        defaults: Parameters = DEFAULTS,
+        close: Callable[[], None] | None = None,
     ) -> None:
         self.signature = SIGNATURE
         self.decoder = decoder
@@ -53,7 +62,10 @@ class GenerationExecutor(SequenceExecutor):
         self.cache = KeyValueCache(self.pool, sequences, decoder.spec.context, prefixes)
         self.rows: Rows[Sequence] = Rows(self.cache.tables, sequences + 256)
         spec = decoder.spec
-        self._accepting = Accepting(self.cache, self.rows, spec.vocabulary, spec.context, sequences, ends, detokenizer)
+        self._accepting = Accepting(
+            self.cache, self.rows, spec.vocabulary, spec.context, sequences, ends, detokenizer, defaults
+        )
+        self._close = close
         self._sequences = sequences
         self._begun: dict[Work, None] = {}
 
@@ -67,6 +79,23 @@ class GenerationExecutor(SequenceExecutor):
         generation: Generation = work.extra
         generation.leave()
         self._begun.pop(work, None)
+
+    def warm_up(self, progress: Callable[[str, int, int], None]) -> None:
+        """Run prompts of a few lengths, so that memory is mapped and threads are there."""
+        positions = min(self.pool.count * self.pool.size, self.decoder.spec.context)
+        sizes = sorted({min(size, positions) for size in _WARM})
+        table = np.arange(blocks_for(positions, self.pool.size), dtype=np.int32)[None]
+        for done, size in enumerate(sizes):
+            progress("warming up", done, len(sizes))
+            count = np.arange(size, dtype=np.int32)
+            nothing = np.zeros(size, np.int32)
+            try:
+                self.decoder.run(TokenRows(nothing, count, nothing, table, count[-min(size, _WANTED) :]))
+            except Exception as error:  # a decoder may be foreign code
+                raise LoadError(
+                    f"the decoder failed to warm up with {size} tokens: {type(error).__name__}: {error}"
+                ) from error
+        progress("warming up", len(sizes), len(sizes))
 
     def capacity(self) -> Capacity:
         """So many sequences a step, and the free blocks."""
@@ -144,6 +173,8 @@ class GenerationExecutor(SequenceExecutor):
     def close(self) -> None:
         """Give back the decoder's memory."""
         self.decoder.close()
+        if self._close is not None:
+            self._close()
 
     def _computed(self, plan: _Plan, logits: Array) -> None:
         """Keys and values of all rows are there."""

@@ -53,10 +53,11 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _NAMES = frozenset(Parameters.__struct_fields__)
+DEFAULTS = Parameters()
 
 
-def parameters(given: Mapping[str, Any], vocabulary: int) -> Parameters:
-    """The parameters in `given`, by name; others than these are not looked at.
+def parameters(given: Mapping[str, Any], vocabulary: int, defaults: Parameters = DEFAULTS) -> Parameters:
+    """The parameters in `given`, by name, and of `defaults` where it says nothing; others are not looked at.
 
     Raises InvalidRequest naming the parameter, what was given and what would be right.
     """
@@ -72,6 +73,9 @@ def parameters(given: Mapping[str, Any], vocabulary: int) -> Parameters:
         found = msgspec.convert(asked, Parameters)
     except msgspec.ValidationError as error:
         raise InvalidRequest(_told(error)) from None
+    if defaults is not DEFAULTS:
+        unsaid = {name: getattr(defaults, name) for name in _NAMES if name not in asked}
+        found = msgspec.structs.replace(found, **unsaid)
     check(found, vocabulary)
     return found
 

@@ -1,0 +1,59 @@
+"""Backend `native`: a decoder in one C++ step on the CPU."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from typing import Literal
+
+from jackfield import Artifact, Backend, Device, Executor
+from jackfield_plugins.generation.checkpoints.checkpoint import KIND
+from jackfield_plugins.generation.native import NativeDecoder, NativeOptions, availability
+from jackfield_plugins.generation.serving.memory import BLOCK
+from jackfield_plugins.generation.serving.opening import opened
+from jackfield_plugins.generation.serving.options import DecoderOptions
+
+
+class NativeBackendOptions(DecoderOptions):
+    """Options of the backend `native`."""
+
+    storage: Literal["auto", "fp32", "half", "blocks", "int8"] = "auto"
+    """What weights are kept in. `auto`: as the checkpoint stores them, losing nothing; `half`: a bf16 or f16
+    checkpoint's own numbers, others rounded to f16; `blocks`: a GGUF's own codes; `int8`: codes with a scale for each
+    output and 32 inputs."""
+    arithmetic: Literal["float", "integer"] = "float"
+    """`float`: products and sums in fp32. `integer`: activations in 8 bits by row and group, integer products; faster,
+    and not quite the same tokens. Needs `blocks` or `int8`."""
+    instruction_set: Literal["auto", "avx2", "avx512"] = "auto"
+    """Instruction set of the kernels; `auto`: the best that the processor has."""
+    pin: bool = False
+    """Whether each thread is bound to a processor of its own."""
+
+
+class NativeBackend(Backend):
+    """Runs artifacts of the kind `decoder`. A row's logits are the same bits in any company, in every mode."""
+
+    options = NativeBackendOptions
+    settings: NativeBackendOptions
+    accepts = frozenset({KIND})
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        """Why the library cannot be used here."""
+        there, why = availability()
+        return None if there else why
+
+    @classmethod
+    def devices(cls) -> Sequence[Device]:
+        """The processor, if the library can run on it."""
+        there, about = availability()
+        threads = len(os.sched_getaffinity(0)) if there else 0
+        return [Device("cpu", "cpu", f"{platform.machine()}, {about}, threads: {threads}")] if there else []
+
+    def open(self, artifact: Artifact, device: Device) -> Executor:
+        """Lay the weights out and make an executor; raises LoadError for a checkpoint that the kernels do not fit, or
+        an option that the checkpoint or the processor cannot have."""
+        own = self.settings
+        options = NativeOptions(own.storage, own.arithmetic, own.cache, own.threads, own.instruction_set, own.pin)
+        return opened(artifact, own, lambda spec, blocks: NativeDecoder(spec, blocks, BLOCK, options))
