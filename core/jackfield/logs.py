@@ -11,6 +11,8 @@ import structlog
 
 from jackfield.config.models import LogConfig
 
+_IN_FORCE: list[LogConfig] = []
+
 
 def quieten() -> None:
     """Where nobody has set up structlog (a host that mounts the app, a script), set up what leaks and costs nothing.
@@ -35,8 +37,14 @@ def _for_people() -> structlog.dev.ConsoleRenderer:
     return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
 
 
+def in_force() -> LogConfig | None:
+    """What `configure_logs` was called with last in this process; None if it was not."""
+    return _IN_FORCE[-1] if _IN_FORCE else None
+
+
 def configure_logs(config: LogConfig) -> None:
     """Set up structlog and the standard library's logging for this process."""
+    _IN_FORCE[:] = [config]
     console = config.format == "console" or (config.format == "auto" and sys.stderr.isatty())
     level = logging.getLevelNamesMapping()[config.level.upper()]
     shared: list[Any] = [

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, cast
 
 from jackfield import Options, Replica, ReplicaSpec
-from jackfield_plugins.placement import ThreadPlacement, jackfield_placements
+from jackfield_plugins.placement import jackfield_placements
+from jackfield_plugins.placement.process.placement import ProcessPlacement
+from jackfield_plugins.placement.thread import ThreadPlacement
 
 
 def test_the_replica_is_built_right_here() -> None:
@@ -18,6 +20,6 @@ def test_the_replica_is_built_right_here() -> None:
     assert ThreadPlacement(Options()).start(cast(ReplicaSpec, Spec())) is replica
 
 
-def test_its_name_is_thread() -> None:
+def test_their_names() -> None:
     found: Any = jackfield_placements()
-    assert found == {"thread": ThreadPlacement}
+    assert found == {"process": ProcessPlacement, "thread": ThreadPlacement}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -21,11 +21,10 @@ from jackfield.engine.planner import Planner
 from jackfield.engine.wake import Wake
 from jackfield.errors import JackfieldError, Unavailable
 from jackfield.interfaces import BatchingPolicy, Capacity, Executor, Scheduler, SequenceExecutor
-from jackfield.work import Result, Step, StepReport, Wait, Work
+from jackfield.interfaces.engine import Deliver, Died
+from jackfield.work import Result, Step, Wait, Work
 
 log = structlog.get_logger("jackfield.engine")
-
-Deliver = Callable[[Sequence[tuple[Work, Result]], Sequence[StepReport]], None]
 
 
 class _Device:
@@ -46,7 +45,7 @@ class _Device:
 
 
 class EngineLoop:
-    """Runs steps until it is stopped. `deliver` is called once per step, from an engine thread.
+    """Implements `Engine`. Runs steps until it is stopped; `deliver` is called once per step, from an engine thread.
 
     `submit`, `withdraw` and the properties are for one other thread (the event loop); none of them blocks.
     """
@@ -59,7 +58,7 @@ class EngineLoop:
         scheduler: Scheduler,
         clock: Clock,
         deliver: Deliver,
-        died: Callable[[str], None],
+        died: Died,
         lanes: int = 1,
     ) -> None:
         self.name = name
@@ -69,6 +68,7 @@ class EngineLoop:
         self._died = died
         self._refused: list[tuple[Work, Result]] = []
         self._release = executor.release if isinstance(executor, SequenceExecutor) else None
+        self._policy = policy
         self._planner = Planner(name, policy, scheduler, self._capacity, self._refuse, self._release)
         self._inbox: deque[Work] = deque()
         self._withdrawn: deque[Work] = deque()
@@ -108,6 +108,14 @@ class EngineLoop:
         """How many rows wait."""
         return self._submitted_rows - self._admitted_rows + self._planner.queue.rows
 
+    def policy_state(self) -> Mapping[str, float]:
+        """What the policy has learned."""
+        return self._policy.state()
+
+    def executor_state(self) -> Mapping[str, float]:
+        """What an executor of work of many steps holds; empty for others."""
+        return self._executor.state() if isinstance(self._executor, SequenceExecutor) else {}
+
     def submit(self, work: Work) -> None:
         """Let `work` wait for its step."""
         self._submitted_rows += work.rows or 1
@@ -124,8 +132,11 @@ class EngineLoop:
             self._begun.append(work)
             self._wake.set()
 
-    def reconfigure(self, policy: BatchingPolicy | None, scheduler: Scheduler | None) -> None:
-        """Plan with these from the next step on at the latest; None: as before. They belong to the loop then."""
+    def reconfigure(self, policy: BatchingPolicy | None, scheduler: Scheduler | None, config: object = None) -> None:
+        """Plan with these from the next step on at the latest; None: as before. They belong to the loop then. `config`
+        is for engines that make them anew elsewhere."""
+        if policy is not None:
+            self._policy = policy
         self._changes.append((policy, scheduler))
         self._take_turn()
         self._wake.set()  # a new policy may not want to wait for what the old one waited for

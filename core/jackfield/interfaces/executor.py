@@ -36,6 +36,12 @@ class Executor(ABC):
         stands alone. After a failure the executor must be usable as before, or raise Unavailable from then on.
         """
 
+    def portrait(self) -> tuple[str, Any] | None:
+        """How `about` is made in another process: the import path of a function (`package.module:name`), and the data
+        that it is called with there, which must be plain (None, numbers, texts, bytes, lists, mappings with texts as
+        keys). It returns a `Likeness`. None: nothing is known of it elsewhere."""
+        return None
+
     def capacity(self) -> Capacity:
         """What one more step could take. The default: `capabilities.max_rows` rows."""
         return Capacity(rows=self.capabilities.max_rows or 2**31)

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
+from jackfield.interfaces.engine import Deliver, Died, Engine, Facts
 from jackfield.interfaces.plug import Plug
 from jackfield.interfaces.router import Candidate
 from jackfield.options import Options
@@ -62,8 +63,23 @@ class ReplicaSpec(Protocol):
     """What a placement gets to start one replica from."""
 
     name: str
+    number: int
+    """Number of the replica within its version, from 0."""
     config: Any
-    """The model's own section of the configuration, as checked: serialisable, so that another process can start too."""
+    """The model's own section of the configuration, as checked."""
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        ...
+
+    def plain(self) -> dict[str, Any]:
+        """`config` as plain data, from which a `Host` opens the same model in another process."""
+        ...
+
+    def progress(self, doing: str, done: int, total: int) -> None:
+        """Tell how far loading is. Any thread."""
+        ...
 
     def post(self, call: Callable[[], None]) -> None:
         """Run `call` on the server's event loop, from any thread: results are delivered through it."""
@@ -71,6 +87,11 @@ class ReplicaSpec(Protocol):
 
     def build(self) -> Replica:
         """Open, probe and warm the model up in this process, and start its engine loop. Blocks; raises LoadError."""
+        ...
+
+    def join(self, facts: Facts, about: Any, engine: Callable[[Deliver, Died], Engine]) -> Replica:
+        """A replica whose ledger is in this process, and whose engine runs elsewhere, where it was opened and warmed
+        up, as `facts` tell. `engine` makes what stands for it here; `about` is what endpoints see of the model."""
         ...
 
 

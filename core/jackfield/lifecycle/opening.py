@@ -22,8 +22,9 @@ from jackfield.interfaces import (
     SequenceExecutor,
     TensorExecutor,
 )
+from jackfield.interfaces.engine import Facts
 from jackfield.lifecycle.padding import settle_padding
-from jackfield.lifecycle.policies import suited
+from jackfield.lifecycle.policies import own_policy, suited
 from jackfield.lifecycle.probe import settle_batch_axis
 from jackfield.lifecycle.ragged import settle_ragged
 from jackfield.lifecycle.warmup import Progress, warm_up
@@ -79,6 +80,13 @@ class Opener:
             except Exception:  # why it was opened in vain matters more
                 log.exception("executor raised in close", model=self.name)
             raise
+
+    def learn(self, facts: Facts) -> None:
+        """The model was opened elsewhere, and `facts` tell how that went."""
+        with self._lock:
+            self.platform = facts.platform
+            for what, seconds in facts.took.items():
+                self.took[what] = self.took.get(what, 0.0) + seconds
 
     def _load(self) -> Artifact:
         with self._lock:
@@ -138,7 +146,7 @@ class Opener:
         raise LoadError(f"device '{wanted}' cannot be had: backend '{backend_name}' sees {seen}")
 
     def _ready(self, executor: Executor, artifact: Artifact, progress: Progress) -> Opened:
-        config = suited(executor, self.config, self.registry)
+        config = suited(own_policy(executor), self.config, self.registry)
         policy: BatchingPolicy = self.registry.get("batching", config.batching.name)(config.batching.options)
         scheduler: Scheduler = self.registry.get("scheduler", config.scheduler.name)(config.scheduler.options)
         took = 0.0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import structlog
 
@@ -13,10 +14,11 @@ from jackfield.clock import Clock
 from jackfield.config.models import ModelConfig
 from jackfield.engine.admission import Admission, Limits
 from jackfield.engine.delivery import conclude
-from jackfield.engine.loop import EngineLoop
 from jackfield.errors import Cancelled, Unavailable, Unsupported
-from jackfield.interfaces import BatchingPolicy, Executor, Scheduler, SequenceExecutor
-from jackfield.lifecycle.changing import Change, Changing
+from jackfield.interfaces import Line
+from jackfield.interfaces.engine import Deliver, Died, Engine
+from jackfield.lifecycle.changing import AnyChanging, Change
+from jackfield.types import Capabilities, Signature
 from jackfield.work import Result, StepReport, Work
 
 log = structlog.get_logger("jackfield.replica")
@@ -24,34 +26,42 @@ log = structlog.get_logger("jackfield.replica")
 Post = Callable[[Callable[[], None]], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a replica shows of its executor. `accept`: see `SequenceExecutor`; None: nothing is checked here."""
+
+    signature: Signature
+    capabilities: Capabilities
+    about: Any = None
+    accept: Callable[[Work], None] | None = None
+
+
 class LocalReplica:
-    """Implements `Replica`. All state here belongs to the event loop; the engine's threads only post to it."""
+    """Implements `Replica`: the ledger is here, wherever the engine runs that `make_engine` makes. All state belongs to
+    the event loop; the engine only posts to it."""
 
     def __init__(
         self,
         name: str,
         model: str,
-        executor: Executor,
-        policy: BatchingPolicy,
-        scheduler: Scheduler,
+        traits: Traits,
+        make_engine: Callable[[Deliver, Died], Engine],
+        line: Line | None,
         clock: Clock,
         post: Post,
         stepped: Callable[[StepReport], None],
         died: Callable[[str], None],
         limits: Limits,
         step_timeout: float | None,
-        lanes: int,
-        changing: Changing | None = None,
+        changing: AnyChanging | None = None,
     ) -> None:
         self.name = name
-        self.signature = executor.signature
-        self.capabilities = executor.capabilities
-        self.about = executor.about
+        self.signature = traits.signature
+        self.capabilities = traits.capabilities
+        self.about = traits.about
         self.max_rows = limits.max_rows
         self.failure: str | None = None
-        self.policy_state = policy.state
-        self.executor_state = executor.state if isinstance(executor, SequenceExecutor) else dict[str, float]
-        self._accept = executor.accept if isinstance(executor, SequenceExecutor) else None
+        self._accept = traits.accept
         self._now = clock.now
         self._post = post
         self._stepped = stepped
@@ -62,18 +72,20 @@ class LocalReplica:
         self._draining = False
         self._idle = threading.Event()
         self._idle.set()
-        self._loop = EngineLoop(name, executor, policy, scheduler, clock, self._deliver, self._died, lanes)
-        self._admission = Admission(model, limits, self._loop, scheduler.line())
+        self._engine = make_engine(self._deliver, self._died)
+        self.policy_state = self._engine.policy_state
+        self.executor_state = self._engine.executor_state
+        self._admission = Admission(model, limits, self._engine, line)
 
     def start(self) -> None:
-        """Start the engine's threads."""
-        self._loop.start()
+        """Start the engine."""
+        self._engine.start()
 
     @property
     def alive(self) -> bool:
         """Whether the worker runs and makes progress."""
         if self.failure is None and self._step_timeout is not None:
-            since = self._loop.executing_since
+            since = self._engine.executing_since
             if since is not None and self._now() - since > self._step_timeout:
                 self._die(f"a step has been running for more than {self._step_timeout:g} s")
         return self.failure is None
@@ -81,7 +93,7 @@ class LocalReplica:
     @property
     def waiting(self) -> int:
         """How many works wait for their step: none once the worker is down, even if its loop hangs with them."""
-        return self._loop.waiting if self.failure is None else 0
+        return self._engine.waiting if self.failure is None else 0
 
     @property
     def outstanding(self) -> int:
@@ -105,13 +117,13 @@ class LocalReplica:
             self._idle.clear()
         self._works.add(work)
         self._admission.enter(work)
-        self._loop.submit(work)
+        self._engine.submit(work)
 
     def cancel(self, work: Work) -> None:
         """Settle `work` as cancelled, unless it is over; keep it from the device if it has not reached it."""
         if work.final is None:
             self._settle(work, Cancelled("the request was cancelled"))
-            self._loop.withdraw(work)
+            self._engine.withdraw(work)
 
     def reconfigure(self, config: ModelConfig) -> Callable[[], None]:
         """Make ready what leads to `config`; the call that is returned puts it into effect."""
@@ -124,19 +136,17 @@ class LocalReplica:
         self._draining = True
         if not self._idle.wait(timeout):
             self._post(partial(self._fail_all, "it was stopped before this request's turn"))
-        self._loop.stop(timeout=min(max(timeout, 1.0), 5.0))
+        self._engine.stop(timeout=min(max(timeout, 1.0), 5.0))
 
-    def _change(self, changing: Changing, change: Change) -> None:
+    def _change(self, changing: AnyChanging, change: Change) -> None:
         changing.done(change)
         self.max_rows = change.limits.max_rows
         self._step_timeout = change.config.step_timeout_s
         self._admission.limits = change.limits
         if change.scheduler is not None:
             self._admission.reline(change.line, self._works)
-        if change.policy is not None:
-            self.policy_state = change.policy.state
         if change.policy is not None or change.scheduler is not None:
-            self._loop.reconfigure(change.policy, change.scheduler)
+            self._engine.reconfigure(change.policy, change.scheduler, change.config)
 
     def _refuse(self) -> NoReturn:
         if self.failure is not None:
@@ -161,7 +171,7 @@ class LocalReplica:
         if work.final is not None:
             self._forget(work)
             if answer is not result:  # the engine may hold that it goes on
-                self._loop.withdraw(work)
+                self._engine.withdraw(work)
         try:
             work.sink(work, answer)
         except Exception:  # a sink that fails must not cost the others in its batch their answers
@@ -176,7 +186,7 @@ class LocalReplica:
     def _fail_all(self, reason: str) -> None:
         for work in list(self._works):
             self._settle(work, Unavailable(f"replica '{self.name}' did not answer: {reason}"))
-            self._loop.withdraw(work)
+            self._engine.withdraw(work)
 
     def _died(self, reason: str) -> None:
         self._post(partial(self._die, reason))

@@ -1,16 +1,22 @@
-"""What a placement starts a replica from, when it starts it in this process."""
+"""What a placement starts a replica from: with its engine in this process, or with one that runs elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from jackfield.clock import Clock
 from jackfield.config.models import ModelConfig
-from jackfield.lifecycle.changing import Changing
+from jackfield.config.plain import plain
+from jackfield.engine.admission import Limits
+from jackfield.engine.loop import EngineLoop
+from jackfield.interfaces import Line, SequenceExecutor
+from jackfield.interfaces.engine import Deliver, Died, Engine, Facts
+from jackfield.lifecycle.changing import AnyChanging, Changing, ChangingElsewhere
 from jackfield.lifecycle.limits import limits
 from jackfield.lifecycle.opening import Opener
-from jackfield.lifecycle.replica import LocalReplica
+from jackfield.lifecycle.replica import LocalReplica, Traits
 from jackfield.lifecycle.warmup import Progress
 from jackfield.work import StepReport
 
@@ -20,35 +26,75 @@ class LocalSpec:
     """Implements `ReplicaSpec`. `stepped` and `died` are called on the event loop."""
 
     name: str
+    number: int
     config: ModelConfig
     opener: Opener
     clock: Clock
     post_to_loop: Callable[[Callable[[], None]], None]
     stepped: Callable[[StepReport], None]
     died: Callable[[str], None]
-    progress: Progress
+    progressed: Progress
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self.opener.name
+
+    def progress(self, doing: str, done: int, total: int) -> None:
+        """Tell how far loading is."""
+        self.progressed(doing, done, total)
 
     def post(self, call: Callable[[], None]) -> None:
         """Run `call` on the server's event loop."""
         self.post_to_loop(call)
 
+    def plain(self) -> dict[str, Any]:
+        """See `ReplicaSpec`."""
+        return plain(self.config)
+
     def build(self) -> LocalReplica:
         """Open the model and start its engine loop."""
-        opened = self.opener.open(self.progress)
+        opened = self.opener.open(self.progressed)
+        executor, policy = opened.executor, opened.policy
+
+        def engine(deliver: Deliver, died: Died) -> Engine:
+            return EngineLoop(self.name, executor, policy, opened.scheduler, self.clock, deliver, died, opened.lanes)
+
+        accept = executor.accept if isinstance(executor, SequenceExecutor) else None
+        traits = Traits(executor.signature, executor.capabilities, executor.about, accept)
+        changing = Changing(self.config, policy, executor, self.opener.registry)
+        most = limits(self.config, policy, executor.capabilities)
+        return self._replica(traits, engine, opened.scheduler.line(), most, changing)
+
+    def join(self, facts: Facts, about: Any, engine: Callable[[Deliver, Died], Engine]) -> LocalReplica:
+        """See `ReplicaSpec`."""
+        self.opener.learn(facts)
+        traits = Traits(facts.signature, facts.capabilities, about)
+        changing = ChangingElsewhere(self.config, facts, self.opener.registry)
+        now = changing.to(self.config)
+        return self._replica(traits, engine, changing.line(), now.limits, changing)
+
+    def _replica(
+        self,
+        traits: Traits,
+        engine: Callable[[Deliver, Died], Engine],
+        line: Line | None,
+        most: Limits,
+        changing: AnyChanging,
+    ) -> LocalReplica:
         replica = LocalReplica(
-            name=self.name,
-            model=self.opener.name,
-            executor=opened.executor,
-            policy=opened.policy,
-            scheduler=opened.scheduler,
-            clock=self.clock,
-            post=self.post_to_loop,
-            stepped=self.stepped,
-            died=self.died,
-            limits=limits(self.config, opened.policy, opened.executor.capabilities),
-            step_timeout=self.config.step_timeout_s,
-            lanes=opened.lanes,
-            changing=Changing(self.config, opened.policy, opened.executor, self.opener.registry),
+            self.name,
+            self.opener.name,
+            traits,
+            engine,
+            line,
+            self.clock,
+            self.post_to_loop,
+            self.stepped,
+            self.died,
+            most,
+            self.config.step_timeout_s,
+            changing,
         )
         replica.start()
         return replica

@@ -131,7 +131,7 @@ class Version:
             placement: Placement = self._registry.get("placement", section.name)(section.options)
             async with asyncio.timeout(self.config.load_timeout_s):
                 for number in range(self.config.replicas):
-                    spec = self._spec(f"{self.model}/{self.name}/{number}")
+                    spec = self._spec(number)
                     await in_background(f"loading {spec.name}", partial(self._start, placement, spec), self._post)
         except asyncio.CancelledError:
             self._abandoned = True
@@ -326,9 +326,18 @@ class Version:
         if self._abandoned:  # looked at after the replica can be seen, so that one side or the other stops it
             replica.stop(0)
 
-    def _spec(self, name: str) -> LocalSpec:
+    def _spec(self, number: int) -> LocalSpec:
+        name = f"{self.model}/{self.name}/{number}"
         return LocalSpec(
-            name, self.config, self._opener, self._clock, self._post, self._stepped, self._died, self._progressed
+            name,
+            number,
+            self.config,
+            self._opener,
+            self._clock,
+            self._post,
+            self._stepped,
+            self._died,
+            self._progressed,
         )
 
     def _progressed(self, doing: str, done: int, total: int) -> None:

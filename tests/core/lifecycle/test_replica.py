@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jackfield.engine.admission import Limits
+from jackfield.engine.loop import EngineLoop
 from jackfield.errors import (
     Cancelled,
     ExecutionFailed,
@@ -19,7 +20,8 @@ from jackfield.errors import (
     Unavailable,
 )
 from jackfield.interfaces import Executor
-from jackfield.lifecycle.replica import LocalReplica
+from jackfield.interfaces.engine import Deliver, Died, Engine
+from jackfield.lifecycle.replica import LocalReplica, Traits
 from jackfield.testing import Fault, ScriptedExecutor, VirtualClock, make_work
 from jackfield.types import Capabilities
 from jackfield.work import Outcome, Response, Result, State, Step, StepReport, Work
@@ -38,13 +40,18 @@ class Bench:
         self.reports: list[StepReport] = []
         self.deaths: list[str] = []
         limits = Limits(**{"max_rows": 8, "max_queue": 100, "max_queue_bytes": 10**6} | more.pop("limits", {}))
-        settings: Any = {"step_timeout": 5.0, "lanes": 1} | more
+        settings: Any = {"step_timeout": 5.0} | more
+        lanes = settings.pop("lanes", 1)
+
+        def engine(deliver: Deliver, died: Died) -> Engine:
+            return EngineLoop("m/1/0", executor, when_free(), InOrder(), self.clock, deliver, died, lanes)
+
         self.replica = LocalReplica(
             "m/1/0",
             "double",
-            executor,
-            when_free(),
-            InOrder(),
+            Traits(executor.signature, executor.capabilities),
+            engine,
+            None,
             self.clock,
             self.posting,
             self.reports.append,

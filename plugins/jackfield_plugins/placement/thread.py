@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from jackfield import Placement, Replica, ReplicaSpec, hookimpl
-
-jackfield_api = "1.0"
+from jackfield import Placement, Replica, ReplicaSpec
 
 
 class ThreadPlacement(Placement):
@@ -15,9 +11,3 @@ class ThreadPlacement(Placement):
     def start(self, spec: ReplicaSpec) -> Replica:
         """Build the replica right here."""
         return spec.build()
-
-
-@hookimpl
-def jackfield_placements() -> Mapping[str, type[Placement]]:
-    """The placements of this plugin."""
-    return {"thread": ThreadPlacement}

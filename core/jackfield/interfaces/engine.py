@@ -1,0 +1,136 @@
+"""An engine loop with its executor, wherever it runs, as a replica sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from jackfield.types import Capabilities, Datatype, Signature, TensorSpec
+from jackfield.work import Result, StepReport, Work
+
+Deliver = Callable[[Sequence[tuple[Work, Result]], Sequence[StepReport]], None]
+"""Told what became of works, and how the steps went that they took part in. Any thread."""
+Died = Callable[[str], None]
+"""Told once that the engine is gone, and why. Any thread."""
+
+
+class Engine(Protocol):
+    """All but `stop` is for the event loop, and returns at once."""
+
+    @property
+    def waiting(self) -> int:
+        """How many works wait for their step, as far as is known at this moment."""
+        ...
+
+    @property
+    def waiting_rows(self) -> int:
+        """How many rows wait."""
+        ...
+
+    @property
+    def executing_since(self) -> float | None:
+        """Since when, by the replica's clock, the device has been at its step; None if it runs none."""
+        ...
+
+    def policy_state(self) -> Mapping[str, float]:
+        """What the batching policy has learned, as far as is known here."""
+        ...
+
+    def executor_state(self) -> Mapping[str, float]:
+        """What an executor of work of many steps holds; empty for others."""
+        ...
+
+    def start(self) -> None:
+        """Begin to run what is submitted."""
+        ...
+
+    def submit(self, work: Work) -> None:
+        """Let `work` wait for its step."""
+        ...
+
+    def withdraw(self, work: Work) -> None:
+        """Forget `work`, which is over."""
+        ...
+
+    def reconfigure(self, policy: Any, scheduler: Any, config: Any) -> None:
+        """Plan with these from the next step on; None: as before. `config` is the model's section that they come of."""
+        ...
+
+    def stop(self, timeout: float) -> bool:
+        """End it and give back the device; whether it ended within `timeout` seconds. Blocks."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an engine that runs elsewhere tells of its model. Plain data, so that it can be sent.
+
+    `max_rows`: most rows of a request. `took`: seconds of loading, by phase. `policy`: the batching policy that
+    its executor wants, if it runs work of many steps. `portrait`: see `Executor.portrait`.
+    """
+
+    signature: Signature
+    capabilities: Capabilities
+    max_rows: int
+    platform: str
+    took: Mapping[str, float] = field(default_factory=dict)
+    policy: str | None = None
+    portrait: tuple[str, Any] | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return {
+            "inputs": [_plain(spec) for spec in self.signature.inputs],
+            "outputs": [_plain(spec) for spec in self.signature.outputs],
+            "capabilities": asdict(self.capabilities),
+            "max_rows": self.max_rows,
+            "platform": self.platform,
+            "took": dict(self.took),
+            "policy": self.policy,
+            "portrait": None if self.portrait is None else list(self.portrait),
+        }
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Facts:
+        """Out of what `plain` gave."""
+        signature = Signature(*(tuple(_spec(one) for one in data[which]) for which in ("inputs", "outputs")))
+        portrait = data["portrait"]
+        return cls(
+            signature,
+            Capabilities(**data["capabilities"]),
+            data["max_rows"],
+            data["platform"],
+            data["took"],
+            data["policy"],
+            None if portrait is None else (portrait[0], portrait[1]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """What a portrait shows, in the process of those who look at it: `about` is the executor's, and `parameters` are
+    the types of what its responses carry, by name."""
+
+    about: Any
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    close: Callable[[], None] | None = None
+
+
+def _plain(spec: TensorSpec) -> dict[str, Any]:
+    shape = None if spec.shape is None else list(spec.shape)
+    return {
+        "name": spec.name,
+        "datatype": str(spec.datatype),
+        "shape": shape,
+        "axes": list(spec.axes),
+        "batch_axis": spec.batch_axis,
+        "optional": spec.optional,
+        "ragged": spec.ragged,
+    }
+
+
+def _spec(data: Mapping[str, Any]) -> TensorSpec:
+    shape = None if data["shape"] is None else tuple(data["shape"])
+    more = {name: data[name] for name in ("batch_axis", "optional", "ragged")}
+    return TensorSpec(data["name"], Datatype(data["datatype"]), shape, tuple(data["axes"]), **more)

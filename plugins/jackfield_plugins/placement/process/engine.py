@@ -1,0 +1,273 @@
+"""What stands for a worker's engine in the server."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import structlog
+
+from jackfield import Response, StepReport, Work
+from jackfield.errors import ExecutionFailed
+from jackfield.hosting import Deliver, Died, Likeness
+from jackfield.work import Result
+from jackfield_plugins.placement.process import messages as say
+from jackfield_plugins.placement.process.child import Child
+from jackfield_plugins.placement.process.frames import framed
+from jackfield_plugins.placement.process.limits import Watch
+from jackfield_plugins.placement.process.status import Field
+from jackfield_plugins.placement.process.tensors import packed, unpacked
+
+log = structlog.get_logger("jackfield.process")
+
+_READ = 1 << 18
+
+
+class ProcessEngine:
+    """Implements `Engine`. All state belongs to the event loop, but for `stop`."""
+
+    def __init__(
+        self,
+        child: Child,
+        likeness: Likeness,
+        deliver: Deliver,
+        died: Died,
+        post: Callable[[Callable[[], None]], None],
+        watch: Watch,
+    ) -> None:
+        self._child = child
+        self._likeness = likeness
+        self._deliver = deliver
+        self._on_death = died
+        self._post = post
+        self._watch = watch
+        self._works: dict[int, Work] = {}
+        self._numbers: dict[Work, int] = {}
+        self._next = 0
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(say.FromWorker)
+        self._freed: deque[int] = deque()
+        self._out = bytearray()
+        self._flushing = self._writing = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._states: tuple[Mapping[str, float], Mapping[str, float]] = ({}, {})
+        self._over = threading.Event()
+        self._stopping = False
+
+    @property
+    def waiting(self) -> int:
+        """What the worker's page says, and what it has not taken in yet."""
+        status = self._child.status
+        return max(int(status.read(Field.WAITING) + self._next - status.read(Field.TAKEN)), 0)
+
+    @property
+    def waiting_rows(self) -> int:
+        """As `waiting`; what is on its way counts one row each."""
+        status = self._child.status
+        return max(int(status.read(Field.WAITING_ROWS) + self._next - status.read(Field.TAKEN)), 0)
+
+    @property
+    def executing_since(self) -> float | None:
+        """By the clock that both processes read."""
+        self._look()
+        return self._child.status.read(Field.SINCE) or None
+
+    def policy_state(self) -> Mapping[str, float]:
+        """What the worker told last."""
+        return self._states[0]
+
+    def executor_state(self) -> Mapping[str, float]:
+        """What the worker told last."""
+        return self._states[1]
+
+    def start(self) -> None:
+        """Listen to the worker from now on."""
+        self._child.link.setblocking(False)
+        self._post(self._listen)
+
+    def submit(self, work: Work) -> None:
+        """Send it. What cannot be sent fails."""
+        number, self._next = self._next, self._next + 1
+        request = work.request
+        try:
+            inputs = packed(request.inputs, self._child.arena)
+            body = self._encoder.encode(
+                say.Submit(
+                    number,
+                    request.model,
+                    inputs,
+                    request.version,
+                    request.id,
+                    request.outputs,
+                    request.parameters,
+                    request.priority,
+                    request.tenant,
+                    request.trace,
+                    request.stream,
+                    work.arrival,
+                    work.deadline,
+                )
+            )
+        except (TypeError, ValueError, OverflowError) as error:
+            self._next = number
+            failure = ExecutionFailed(f"the request cannot be sent to another process: {error}")
+            self._deliver([(work, failure)], ())
+            return
+        self._works[number] = work
+        self._numbers[work] = number
+        self._send(body)
+
+    def withdraw(self, work: Work) -> None:
+        """Tell the worker, unless it has answered."""
+        number = self._numbers.pop(work, None)
+        if number is not None:
+            del self._works[number]
+            self._send(self._encoder.encode(say.Withdraw(number)))
+
+    def reconfigure(self, policy: Any, scheduler: Any, config: Any) -> None:
+        """The worker makes them anew, out of the section."""
+        from jackfield.config import plain
+
+        self._send(self._encoder.encode(say.Configure(plain(config))))
+
+    def stop(self, timeout: float) -> bool:
+        """Have the worker end; what does not end in time is killed. Blocks."""
+        if self._stopping:
+            return True
+        self._stopping = True
+        ended = self._over.is_set()
+        if not ended:
+            self._post(lambda: self._send(self._encoder.encode(say.Stop(timeout))))
+            ended = self._child.wait(timeout)
+            if not ended:
+                log.warning("a worker did not end in time, and is killed", replica=self._child.name)
+        self._post(self._forget)
+        self._over.wait(1.0)
+        self._child.close()
+        if self._likeness.close is not None:
+            self._likeness.close()
+        return ended
+
+    def _listen(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        if not self._stopping:
+            self._loop.add_reader(self._child.link, self._read)
+            if self._out:
+                self._flush()
+
+    def _forget(self) -> None:
+        """Listen no more."""
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.remove_reader(self._child.link)
+            loop.remove_writer(self._child.link)
+        self._over.set()
+
+    def _read(self) -> None:
+        try:
+            data = self._child.link.recv(_READ)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._ended()
+            return
+        try:
+            for body in self._child.frames.feed(data):
+                self._take(self._decoder.decode(body))
+        except Exception:  # what nobody understands any more cannot be gone on with
+            log.exception("a worker said what cannot be read", replica=self._child.name)
+            self._child.kill()
+
+    def _take(self, message: Any) -> None:
+        if isinstance(message, say.Told):
+            names = say.Report.__struct_fields__
+            reports = [StepReport(*(getattr(one, name) for name in names)) for one in message.reports]
+            results = [pair for answer in message.answers if (pair := self._result(answer, reports)) is not None]
+            self._deliver(results, reports)
+        elif isinstance(message, say.Freed):
+            for offset in message.offsets:
+                self._child.arena.give(offset)
+        elif isinstance(message, say.States):
+            self._states = (message.policy, message.executor)
+        elif isinstance(message, say.Died):
+            self._watch.reason = message.reason
+            self._child.kill()
+
+    def _result(self, answer: say.Answered, reports: Sequence[StepReport]) -> tuple[Work, Result] | None:
+        outputs = unpacked(answer.outputs or {}, self._child.incoming, self._free)
+        work = self._works.get(answer.number)
+        if work is None:  # it was withdrawn
+            return None
+        if answer.final or answer.error:
+            del self._works[answer.number]
+            del self._numbers[work]
+        if answer.report >= 0:
+            work.report = reports[answer.report]
+        work.running = True
+        if answer.error:
+            return work, say.error_of(answer.error, answer.message, answer.retry_after)
+        types = self._likeness.parameters
+        parameters = {
+            name: msgspec.convert(value, types[name], strict=False) if name in types else value
+            for name, value in answer.parameters.items()
+        }
+        return work, Response(outputs, parameters, answer.final)
+
+    def _free(self, offset: int) -> None:
+        """Nobody reads this part of the worker's arena any more. Any thread."""
+        self._freed.append(offset)
+
+    def _look(self) -> None:
+        """At each heartbeat of the server: whether the worker shows signs of life, and keeps to its memory."""
+        if self._freed and self._loop is not None:
+            self._flush_soon()
+        if not self._stopping and self._watch.wrong(self._child):
+            self._child.kill()
+
+    def _ended(self) -> None:
+        self._forget()
+        if self._stopping:
+            return
+        self._works.clear()
+        self._numbers.clear()
+        self._on_death(self._watch.reason or self._child.ended())
+
+    def _send(self, body: bytes) -> None:
+        if self._over.is_set():
+            return
+        self._out += framed(body)
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if self._loop is not None and not self._flushing and not self._writing:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        if self._loop is None:
+            return
+        if self._freed:
+            offsets = []
+            while self._freed:
+                offsets.append(self._freed.popleft())
+            self._out += framed(self._encoder.encode(say.Freed(offsets)))
+        try:
+            sent = self._child.link.send(self._out)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            return  # it is gone, and reading tells
+        del self._out[:sent]
+        if self._out and not self._writing:
+            self._writing = True
+            self._loop.add_writer(self._child.link, self._flush)
+        elif not self._out and self._writing:
+            self._writing = False
+            self._loop.remove_writer(self._child.link)

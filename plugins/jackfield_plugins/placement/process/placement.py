@@ -1,0 +1,62 @@
+"""The placement and its options."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from jackfield import Options, Placement, Replica, ReplicaSpec
+from jackfield.hosting import Deliver, Died, Facts, Likeness, likeness_of, worker_logs
+from jackfield_plugins.placement.process.child import Child
+from jackfield_plugins.placement.process.cores import cores_of, here
+from jackfield_plugins.placement.process.engine import ProcessEngine
+from jackfield_plugins.placement.process.limits import Watch
+from jackfield_plugins.placement.process.messages import Begin
+
+_MIB = 1024 * 1024
+
+
+class ProcessOptions(Options):
+    """Options of the placement `process`."""
+
+    cores: Literal["auto", "shared"] | tuple[tuple[int, ...], ...] = "auto"
+    """Processors of each replica: `auto` divides those of this process evenly among the replicas, where there are
+    enough; `shared` lets all use all; or a list for each replica, by the numbers of the operating system."""
+    shared_memory_mib: int = Field(default=64, ge=1, le=65536)
+    """Shared memory for large tensors, in MiB for each direction; it takes memory once it is used. What finds no room
+    there is copied through the link."""
+    silence_s: float = Field(default=30, gt=0)
+    """Seconds without a sign of life after which a process hangs, and is killed."""
+    memory_mib: int | None = Field(default=None, ge=1)
+    """Most memory of a process in MiB; one that takes more is killed; null: no limit."""
+
+
+class ProcessPlacement(Placement):
+    """Starts a child process for each replica. It dies with the server, however that ends."""
+
+    options = ProcessOptions
+    settings: ProcessOptions
+
+    def start(self, spec: ReplicaSpec) -> Replica:
+        """Start it, wait until the model is warm there, and return the replica."""
+        own = self.settings
+        cores = cores_of(own.cores, spec.number, spec.config.replicas, here())
+        child = Child(spec.name, own.shared_memory_mib * _MIB, cores)
+        likeness: Likeness | None = None
+        try:
+            told = child.begin(Begin(spec.name, spec.model, spec.plain(), cores, worker_logs()), spec.progress)
+            facts = Facts.of(told)
+            likeness = likeness_of(facts.portrait)
+            watch = Watch(own.silence_s, None if own.memory_mib is None else own.memory_mib * _MIB)
+            shown = likeness
+
+            def engine(deliver: Deliver, died: Died) -> ProcessEngine:
+                return ProcessEngine(child, shown, deliver, died, spec.post, watch)
+
+            return spec.join(facts, likeness.about, engine)
+        except BaseException:
+            child.close()
+            if likeness is not None and likeness.close is not None:
+                likeness.close()
+            raise
