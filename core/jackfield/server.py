@@ -248,8 +248,7 @@ class Server:
         while True:
             await asyncio.sleep(_HEARTBEAT)
             for version in self.versions:
-                for replica in version.replicas:
-                    _ = replica.alive  # a look is enough: a worker that hangs is given up there
+                version.look()
             self.clients.look()
 
 

@@ -80,6 +80,18 @@ Sink = Callable[["Work", Result], None]
 
 
 @dataclass(slots=True, eq=False)
+class Continuation:
+    """What it takes to go on with work whose replica is gone: `history` is what its client was told, `request` what is
+    left to do (None: all of it). `deaths`: of so many replicas that had it, and `known`: how much was told before the
+    last of them."""
+
+    history: list[Response] = field(default_factory=list)
+    request: Request | None = None
+    deaths: int = 0
+    known: int = 0
+
+
+@dataclass(slots=True, eq=False)
 class Work:
     """A request on its way, owned by the replica that accepted it. Times are by the replica's clock, in seconds.
 
@@ -87,6 +99,7 @@ class Work:
     the batching policy groups or pads, `key`, `lengths` (of the axes that are padded) and `shapes` (the key that work
     came with); the event loop, which settles, `final`, `finished` and `error`. `extra` belongs to whichever policy or
     executor runs the work (a generation's sequence, say).
+    `continuation` is there once it may have to be continued elsewhere.
     """
 
     request: Request
@@ -105,6 +118,7 @@ class Work:
     future: Any = None
     told: Sink | None = None
     extra: Any = None
+    continuation: Continuation | None = None
     lengths: tuple[int, ...] = ()
     shapes: Hashable = None
 

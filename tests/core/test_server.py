@@ -442,7 +442,7 @@ async def test_what_was_learned_stays_where_nothing_changes() -> None:
     server, _ = _server()
     async with server:
         replica: Any = server.versions[0].replicas[0]
-        planner = replica._loop._planner
+        planner = replica._engine._planner
         before = planner._policy, planner.queue._scheduler
         await server.reconfigure("double", {"timeout_s": 5})
         assert (planner._policy, planner.queue._scheduler) == before

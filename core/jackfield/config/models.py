@@ -110,6 +110,19 @@ class WarmUp(Options):
     """What to run with, by the input's name; inputs that are not named are made up from the signature."""
 
 
+class RestartConfig(Options):
+    """When a replica that died is started again, where its placement can."""
+
+    limit: Annotated[int, Field(ge=0), NOT_BOOL] = 5
+    """Most restarts within `within_s`; a further death is final."""
+    within_s: Seconds = 600
+    """Seconds after which a death is forgotten."""
+    delay_s: Seconds = 0.2
+    """Seconds before the first restart; twice as many before each that follows."""
+    max_delay_s: Seconds = 30
+    """Longest delay before a restart, in seconds."""
+
+
 class ModelSettings(Options):
     """One model: what the core itself reads. The sections that plugins fill are added by `ModelConfig`."""
 
@@ -137,6 +150,10 @@ class ModelSettings(Options):
     """Whether the next batch is prepared while the device works; `auto`: where the backend allows it."""
     load_timeout_s: Seconds = 600
     """Seconds within which a replica must be loaded and warmed up."""
+    idempotent: bool = True
+    """Whether a request may run a second time: one that was in a replica which died is then run by another."""
+    restarts: RestartConfig = RestartConfig()
+    """When a replica that died is started again."""
     labels: dict[str, str | tuple[str, ...]] = {}
     """Class names of an output, by the output's name: a list, or a file with one per line."""
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from jackfield.types import Capabilities, Datatype, Signature, TensorSpec
-from jackfield.work import Result, StepReport, Work
+from jackfield.work import Request, Response, Result, StepReport, Work
 
 Deliver = Callable[[Sequence[tuple[Work, Result]], Sequence[StepReport]], None]
 """Told what became of works, and how the steps went that they took part in. Any thread."""
@@ -109,11 +109,18 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """What a portrait shows, in the process of those who look at it: `about` is the executor's, and `parameters` are
-    the types of what its responses carry, by name."""
+    """What a portrait shows, in the process of those who look at it.
+
+    `about`: the executor's. `parameters`: types of what its responses carry, by name. `settle` completes a request that
+    has come, so that another executor would answer it alike. `resume`: the request that is left to do when these
+    responses to a request were told and its executor is gone; None: it cannot be continued. `close` is called at the
+    end.
+    """
 
     about: Any
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    settle: Callable[[Request], None] | None = None
+    resume: Callable[[Request, Sequence[Response]], Request | None] | None = None
     close: Callable[[], None] | None = None
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from jackfield.interfaces.engine import Deliver, Died, Engine, Facts
+from jackfield.interfaces.engine import Deliver, Died, Engine, Facts, Likeness
 from jackfield.interfaces.plug import Plug
 from jackfield.interfaces.router import Candidate
 from jackfield.options import Options
@@ -89,14 +89,20 @@ class ReplicaSpec(Protocol):
         """Open, probe and warm the model up in this process, and start its engine loop. Blocks; raises LoadError."""
         ...
 
-    def join(self, facts: Facts, about: Any, engine: Callable[[Deliver, Died], Engine]) -> Replica:
+    def join(self, facts: Facts, likeness: Likeness, engine: Callable[[Deliver, Died], Engine]) -> Replica:
         """A replica whose ledger is in this process, and whose engine runs elsewhere, where it was opened and warmed
-        up, as `facts` tell. `engine` makes what stands for it here; `about` is what endpoints see of the model."""
+        up, as `facts` tell. `engine` makes what stands for it here; `likeness` is what `facts.portrait` shows."""
         ...
 
 
 class Placement(Plug, ABC):
-    """Made once per version. `start` is called on a loading thread."""
+    """Made once per version. `start` is called on a loading thread.
+
+    `isolated`: a replica that is dead is gone for good, whatever it was doing. Then its works run elsewhere, and it is
+    started again.
+    """
+
+    isolated: ClassVar[bool] = False
 
     def __init__(self, options: Options) -> None:
         self.settings = options

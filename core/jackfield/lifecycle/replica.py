@@ -19,7 +19,7 @@ from jackfield.interfaces import Line
 from jackfield.interfaces.engine import Deliver, Died, Engine
 from jackfield.lifecycle.changing import AnyChanging, Change
 from jackfield.types import Capabilities, Signature
-from jackfield.work import Result, StepReport, Work
+from jackfield.work import Continuation, Request, Response, Result, StepReport, Work
 
 log = structlog.get_logger("jackfield.replica")
 
@@ -28,12 +28,15 @@ Post = Callable[[Callable[[], None]], None]
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What a replica shows of its executor. `accept`: see `SequenceExecutor`; None: nothing is checked here."""
+    """What a replica shows of its executor. `accept`: see `SequenceExecutor`; None: nothing is checked here. `settle`
+    and `resume`: see `Likeness`."""
 
     signature: Signature
     capabilities: Capabilities
     about: Any = None
     accept: Callable[[Work], None] | None = None
+    settle: Callable[[Request], None] | None = None
+    resume: Callable[[Request, Sequence[Response]], Request | None] | None = None
 
 
 class LocalReplica:
@@ -50,7 +53,7 @@ class LocalReplica:
         clock: Clock,
         post: Post,
         stepped: Callable[[StepReport], None],
-        died: Callable[[str], None],
+        died: Callable[[LocalReplica, str], None],
         limits: Limits,
         step_timeout: float | None,
         changing: AnyChanging | None = None,
@@ -62,6 +65,8 @@ class LocalReplica:
         self.max_rows = limits.max_rows
         self.failure: str | None = None
         self._accept = traits.accept
+        self._settle_request = traits.settle
+        self.resume = traits.resume
         self._now = clock.now
         self._post = post
         self._stepped = stepped
@@ -111,13 +116,23 @@ class LocalReplica:
         if self.failure is not None or self._draining:
             self._refuse()
         self._admission.check(work)
-        if self._accept is not None:
-            self._accept(work)
-        if not self._works:
-            self._idle.clear()
-        self._works.add(work)
-        self._admission.enter(work)
-        self._engine.submit(work)
+        if self._settle_request is not None:
+            self._settle_request(work.request)
+        self._take(work)
+
+    def adopt(self, work: Work) -> None:
+        """Go on with `work`, which another replica had accepted that is gone. Raises Unavailable or InvalidRequest."""
+        if self.failure is not None or self._draining:
+            self._refuse()
+        work.replica, work.running, work.report, work.extra = self, False, None, None
+        self._take(work)
+
+    def surrender(self) -> list[Work]:
+        """What was not answered, for others to go on with: this replica knows nothing of it any more."""
+        works = [work for work in self._works if work.final is None]
+        for work in works:
+            self._forget(work)
+        return works
 
     def cancel(self, work: Work) -> None:
         """Settle `work` as cancelled, unless it is over; keep it from the device if it has not reached it."""
@@ -137,6 +152,15 @@ class LocalReplica:
         if not self._idle.wait(timeout):
             self._post(partial(self._fail_all, "it was stopped before this request's turn"))
         self._engine.stop(timeout=min(max(timeout, 1.0), 5.0))
+
+    def _take(self, work: Work) -> None:
+        if self._accept is not None:
+            self._accept(work)
+        if not self._works:
+            self._idle.clear()
+        self._works.add(work)
+        self._admission.enter(work)
+        self._engine.submit(work)
 
     def _change(self, changing: AnyChanging, change: Change) -> None:
         changing.done(change)
@@ -165,6 +189,8 @@ class LocalReplica:
             self._settle(work, result)
 
     def _settle(self, work: Work, result: Result) -> None:
+        if work.replica is not self and work.replica is not None:  # another goes on with it
+            return
         answer = conclude(work, result, self._now())
         if answer is None:
             return
@@ -172,6 +198,10 @@ class LocalReplica:
             self._forget(work)
             if answer is not result:  # the engine may hold that it goes on
                 self._engine.withdraw(work)
+        elif self.resume is not None and isinstance(answer, Response):
+            if work.continuation is None:
+                work.continuation = Continuation()
+            work.continuation.history.append(answer)
         try:
             work.sink(work, answer)
         except Exception:  # a sink that fails must not cost the others in its batch their answers
@@ -195,5 +225,5 @@ class LocalReplica:
         if self.failure is None:
             self.failure = reason
             log.error("replica is down", replica=self.name, reason=reason)
+            self._on_death(self, reason)
             self._fail_all(reason)
-            self._on_death(reason)

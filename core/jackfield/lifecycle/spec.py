@@ -12,7 +12,7 @@ from jackfield.config.plain import plain
 from jackfield.engine.admission import Limits
 from jackfield.engine.loop import EngineLoop
 from jackfield.interfaces import Line, SequenceExecutor
-from jackfield.interfaces.engine import Deliver, Died, Engine, Facts
+from jackfield.interfaces.engine import Deliver, Died, Engine, Facts, Likeness
 from jackfield.lifecycle.changing import AnyChanging, Changing, ChangingElsewhere
 from jackfield.lifecycle.limits import limits
 from jackfield.lifecycle.opening import Opener
@@ -32,7 +32,7 @@ class LocalSpec:
     clock: Clock
     post_to_loop: Callable[[Callable[[], None]], None]
     stepped: Callable[[StepReport], None]
-    died: Callable[[str], None]
+    died: Callable[[LocalReplica, str], None]
     progressed: Progress
 
     @property
@@ -66,10 +66,10 @@ class LocalSpec:
         most = limits(self.config, policy, executor.capabilities)
         return self._replica(traits, engine, opened.scheduler.line(), most, changing)
 
-    def join(self, facts: Facts, about: Any, engine: Callable[[Deliver, Died], Engine]) -> LocalReplica:
+    def join(self, facts: Facts, likeness: Likeness, engine: Callable[[Deliver, Died], Engine]) -> LocalReplica:
         """See `ReplicaSpec`."""
         self.opener.learn(facts)
-        traits = Traits(facts.signature, facts.capabilities, about)
+        traits = Traits(facts.signature, facts.capabilities, likeness.about, None, likeness.settle, likeness.resume)
         changing = ChangingElsewhere(self.config, facts, self.opener.registry)
         now = changing.to(self.config)
         return self._replica(traits, engine, changing.line(), now.limits, changing)

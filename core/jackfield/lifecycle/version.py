@@ -6,7 +6,6 @@ import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from functools import partial
 from typing import Any
 
 import structlog
@@ -15,12 +14,9 @@ from jackfield.clock import Clock
 from jackfield.config.models import ModelConfig
 from jackfield.engine.bisect import public
 from jackfield.errors import Cancelled, InvalidRequest, JackfieldError, LoadError, Overloaded, Unavailable, Unsupported
-from jackfield.interfaces import Placement, Reconfigurable, Replica, Router
-from jackfield.lifecycle.background import in_background
-from jackfield.lifecycle.changing import made
+from jackfield.interfaces import Reconfigurable, Replica
+from jackfield.lifecycle.group import ReplicaGroup
 from jackfield.lifecycle.observers import Observers
-from jackfield.lifecycle.opening import Opener
-from jackfield.lifecycle.spec import LocalSpec
 from jackfield.lifecycle.statistics import Statistics
 from jackfield.plugins.registry import Registry
 from jackfield.signature import measure
@@ -63,21 +59,26 @@ class Version:
         self.reason = ""
         self._shown = 0.0
         self.statistics = Statistics()
-        self.replicas: list[Replica] = []
         self.signature = Signature((), ())
-        self._abandoned = False
-        self._opener = Opener(model, config, registry)
-        self._registry = registry
         self._observers = observers
-        self._clock = clock
         self._now = clock.now
         self._post = post
-        self._router: Router = registry.get("router", config.router.name)(config.router.options)
+        self._group = ReplicaGroup(
+            model, config, registry, clock, post, self._stepped, self._progressed, self._died, self._back
+        )
+
+    @property
+    def replicas(self) -> Sequence[Replica]:
+        """Its copies, by their numbers, the dead ones included."""
+        return self._group.all
 
     @property
     def ready(self) -> bool:
-        """Loaded, warmed up, and every replica's worker alive."""
-        return self.state is VersionState.READY and all(replica.alive for replica in self.replicas)
+        """Loaded, warmed up, and with workers that are alive: all, or one where those that die are started again."""
+        if self.state is not VersionState.READY:
+            return False
+        alive = len(self._group.alive)
+        return alive > 0 if self._group.isolated else alive == len(self._group.all)
 
     @property
     def unready(self) -> str:
@@ -94,7 +95,7 @@ class Version:
     @property
     def platform(self) -> str:
         """Backend and kind of artifact, as metadata tells it."""
-        return self._opener.platform
+        return self._group.opener.platform
 
     @property
     def about(self) -> Any:
@@ -126,18 +127,16 @@ class Version:
         """Start the replicas, one after another; afterwards the version is ready or failed. Never raises LoadError."""
         self._enter(VersionState.LOADING)
         self._shown = self._now()
-        section = self.config.placement
+        group = self._group
         try:
-            placement: Placement = self._registry.get("placement", section.name)(section.options)
+            group.make_placement()
             async with asyncio.timeout(self.config.load_timeout_s):
-                for number in range(self.config.replicas):
-                    spec = self._spec(number)
-                    await in_background(f"loading {spec.name}", partial(self._start, placement, spec), self._post)
+                await group.start(self.name)
         except asyncio.CancelledError:
-            self._abandoned = True
+            group.abandon()
             raise
         except TimeoutError:
-            self._abandoned = True
+            group.abandon()
             await self._fail(f"loading took longer than {self.config.load_timeout_s:g} s")
             return
         except JackfieldError as error:
@@ -148,7 +147,7 @@ class Version:
             await self._fail(f"{type(error).__name__}: {error}")
             return
         self.signature = self.replicas[0].signature
-        self._enter(VersionState.READY, took=self._opener.took)
+        self._enter(VersionState.READY, took=group.opener.took)
 
     def submit(self, request: Request, told: Sink | None = None) -> Work:
         """Accept `request`: its future gives the response, or raises what became of it; with `told` there is no future,
@@ -203,14 +202,16 @@ class Version:
         runs alone. Raises ConfigError, Unavailable or Unsupported, and then nothing has changed."""
         if self.state is not VersionState.READY:
             raise Unavailable(self.unready)
-        effects = [self._change_of(replica, config) for replica in self.replicas if replica.alive]
-        same = config.router == self.config.router
-        router: Router = self._router if same else made("router", config, self._registry)
+        effects = [self._change_of(replica, config) for replica in self._group.alive]
+        effects.append(self._group.reroute(config))
         for effect in effects:
             effect()
-        self._router = router
         self.config = config
         log.info("model is reconfigured", model=self.model, version=self.name)
+
+    def look(self) -> None:
+        """At each heartbeat of the server."""
+        self._group.look()
 
     def cancel(self, work: Work) -> None:
         """Withdraw `work`."""
@@ -218,14 +219,14 @@ class Version:
 
     async def unload(self, timeout: float) -> None:
         """Refuse new requests, answer the accepted ones within `timeout` seconds, and free everything."""
-        self._abandoned = True
+        self._group.abandon()
         if self.state is VersionState.UNLOADED:
             return
         if self.state is VersionState.FAILED:  # it may have died after it was ready
-            await self._stop(0)
+            await self._group.stop(0)
             return
         self._enter(VersionState.DRAINING)
-        await self._stop(timeout)
+        await self._group.stop(timeout)
         self._enter(VersionState.UNLOADED)
 
     def _submit(self, request: Request, told: Sink | None, stream: Stream | None = None) -> Work:
@@ -237,7 +238,7 @@ class Version:
         now = self._now()
         sink = self._settled if stream is None else self._streamed
         work = Work(request, weight.rows, weight.bytes, weight.key, now, self._deadline(request, now), sink)
-        replica = self._choose(request, weight.rows)
+        replica = self._group.choose(request, weight.rows)
         work.replica = replica
         if stream is not None:
             work.future = stream
@@ -254,26 +255,6 @@ class Version:
         if not isinstance(replica, Reconfigurable):
             raise Unsupported(f"placement '{config.placement.name}' cannot change model '{self.model}' while it runs")
         return replica.reconfigure(config)
-
-    def _choose(self, request: Request, rows: int) -> Replica:
-        replicas = self.replicas
-        if len(replicas) > 1:
-            replicas = [replica for replica in replicas if replica.alive]
-            if not replicas:
-                raise Unavailable(f"model '{self.model}' has no replica that is alive")
-            if len(replicas) > 1:
-                return self._routed(request, rows, replicas)
-        return replicas[0]
-
-    def _routed(self, request: Request, rows: int, replicas: Sequence[Replica]) -> Replica:
-        try:
-            index = self._router.choose(request, rows, replicas)
-            if 0 <= index < len(replicas):
-                return replicas[index]
-            log.error("router chose a replica that is not there", model=self.model, index=index, of=len(replicas))
-        except Exception as error:  # a router is foreign code: any replica will do
-            log.error("router raised", model=self.model, error=f"{type(error).__name__}: {error}")
-        return min(replicas, key=lambda replica: replica.outstanding)
 
     def _deadline(self, request: Request, now: float) -> float | None:
         timeout = request.timeout
@@ -319,27 +300,6 @@ class Version:
         self.statistics.stepped(report)
         self._observers.stepped(self.model, self.name, report)
 
-    def _start(self, placement: Placement, spec: LocalSpec) -> None:
-        """On a loading thread, which cannot be interrupted: a replica that nobody waits for any more is stopped."""
-        replica = placement.start(spec)
-        self.replicas.append(replica)
-        if self._abandoned:  # looked at after the replica can be seen, so that one side or the other stops it
-            replica.stop(0)
-
-    def _spec(self, number: int) -> LocalSpec:
-        name = f"{self.model}/{self.name}/{number}"
-        return LocalSpec(
-            name,
-            number,
-            self.config,
-            self._opener,
-            self._clock,
-            self._post,
-            self._stepped,
-            self._died,
-            self._progressed,
-        )
-
     def _progressed(self, doing: str, done: int, total: int) -> None:
         self._post(lambda: self._show(doing, done, total))
 
@@ -352,18 +312,21 @@ class Version:
             self._enter(VersionState.WARMING)
 
     def _died(self, reason: str) -> None:
-        if not any(replica.alive for replica in self.replicas) and self.state is VersionState.READY:
+        if self._group.alive or self.state is not VersionState.READY:
+            if self.state is VersionState.LOADING and not self._group.restarting:
+                self._enter(VersionState.FAILED, f"its worker is down: {reason}")
+        elif self._group.restarting:
+            self._enter(VersionState.LOADING, f"its worker is down and started again: {reason}")
+        else:
             self._enter(VersionState.FAILED, f"its worker is down: {reason}")
 
-    async def _fail(self, reason: str) -> None:
-        await self._stop(0)
-        self._enter(VersionState.FAILED, reason)
+    def _back(self) -> None:
+        if self.state in (VersionState.LOADING, VersionState.WARMING):
+            self._enter(VersionState.READY)
 
-    async def _stop(self, timeout: float) -> None:
-        stops = (asyncio.to_thread(replica.stop, timeout) for replica in self.replicas)
-        for outcome in await asyncio.gather(*stops, return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                log.error("a replica did not stop cleanly", model=self.model, exc_info=outcome)
+    async def _fail(self, reason: str) -> None:
+        await self._group.stop(0)
+        self._enter(VersionState.FAILED, reason)
 
     def _enter(self, state: VersionState, reason: str = "", took: Mapping[str, float] | None = None) -> None:
         self.state, self.reason = state, reason

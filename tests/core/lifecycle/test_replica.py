@@ -55,7 +55,7 @@ class Bench:
             self.clock,
             self.posting,
             self.reports.append,
-            self.deaths.append,
+            lambda replica, reason: self.deaths.append(reason),
             limits,
             **settings,
         )

@@ -92,7 +92,8 @@ class ProcessEngine:
     def submit(self, work: Work) -> None:
         """Send it. What cannot be sent fails."""
         number, self._next = self._next, self._next + 1
-        request = work.request
+        mind = work.continuation
+        request = work.request if mind is None or mind.request is None else mind.request
         try:
             inputs = packed(request.inputs, self._child.arena)
             body = self._encoder.encode(

@@ -35,6 +35,7 @@ class ProcessOptions(Options):
 class ProcessPlacement(Placement):
     """Starts a child process for each replica. It dies with the server, however that ends."""
 
+    isolated = True
     options = ProcessOptions
     settings: ProcessOptions
 
@@ -54,7 +55,7 @@ class ProcessPlacement(Placement):
             def engine(deliver: Deliver, died: Died) -> ProcessEngine:
                 return ProcessEngine(child, shown, deliver, died, spec.post, watch)
 
-            return spec.join(facts, likeness.about, engine)
+            return spec.join(facts, likeness, engine)
         except BaseException:
             child.close()
             if likeness is not None and likeness.close is not None:
