@@ -12,7 +12,7 @@ from typing import Any
 from jackfield.config.models import LogConfig
 from jackfield.interfaces.engine import Deliver, Died, Engine, Facts, Likeness
 from jackfield.lifecycle.hosting import Host, Told, likeness_of
-from jackfield.logs import configure_logs, in_force
+from jackfield.logs import configure_logs, in_force, quieten
 
 
 def worker_logs() -> dict[str, Any] | None:
@@ -23,7 +23,9 @@ def worker_logs() -> dict[str, Any] | None:
 
 def configure_worker_logs(config: Mapping[str, Any] | None) -> None:
     """Have this process's log look like that."""
-    if config is not None:
+    if config is None:
+        quieten()
+    else:
         configure_logs(LogConfig.model_validate(dict(config)))
 
 

@@ -26,7 +26,9 @@ def plain(config: Config | ModelConfig) -> dict[str, Any]:
 def simple(value: Any, key: str = "") -> Any:
     """Any value of a configuration as plain data; `key` is the one that it stands under."""
     if isinstance(value, Section):
-        return {_SELECTORS.get(key, "name"): value.name, **simple(value.options)}
+        # what was left open stays so: a model may want another policy than the default, where none was chosen
+        options = value.options.model_dump(by_alias=True, round_trip=True, exclude_unset=True)
+        return {_SELECTORS.get(key, "name"): value.name, **simple(options)}
     if isinstance(value, ModelConfig):
         data = {name: simple(getattr(value, name)) for name in ModelSettings.model_fields}
         sections = {name: simple(getattr(value, name), name) for name in _SELECTORS if name in ModelConfig.model_fields}

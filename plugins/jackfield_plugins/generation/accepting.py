@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Many
 
+import msgspec
 import numpy as np
 
 from jackfield import Array, Datatype, Signature, TensorSpec, Work
@@ -58,6 +59,8 @@ class Accepting:
         Raises InvalidRequest."""
         request = work.request
         given = request.parameters.get("sampling")
+        if isinstance(given, dict):  # it came from another process
+            given = msgspec.convert(given, Parameters, strict=False)
         if isinstance(given, Parameters):
             check(given, self._vocabulary)
             p = given

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,9 @@ from jackfield_plugins.generation.answer import MakeDetokenizer
 from jackfield_plugins.generation.blocks import BlockPool, blocks_for
 from jackfield_plugins.generation.cache import KeyValueCache
 from jackfield_plugins.generation.decoder import Decoder, TokenRows
+from jackfield_plugins.generation.language import Language
 from jackfield_plugins.generation.parameters import DEFAULTS, Parameters
+from jackfield_plugins.generation.portrait import portrait
 from jackfield_plugins.generation.rows import Rows
 from jackfield_plugins.generation.sampling.logprobs import Likelihood, likelihood
 from jackfield_plugins.generation.sampling.sampler import choose
@@ -169,6 +172,14 @@ class GenerationExecutor(SequenceExecutor):
             "prefix_hits": pool.hits,
             "waste": unused / places if places else 0.0,
         }
+
+    def portrait(self) -> tuple[str, Any] | None:
+        """The language of the model, for another process; templates are rendered there from now on."""
+        if not isinstance(self.about, Language):
+            return None
+        found = portrait(self.about)
+        self.about.close()
+        return found
 
     def close(self) -> None:
         """Give back the decoder's memory."""

@@ -70,6 +70,7 @@ def settle(request: Request) -> None:
 def resume(request: Request, told: Sequence[Response]) -> Request | None:
     """What is left of `request` when `told` is what its client was told: the same, with the tokens that are there. None
     for several choices, of which not all can go on from where they were."""
+    echoed = any(response.parameters.get("prompt_likelihoods") for response in told)
     pieces = [piece for response in told for piece in response.parameters.get("pieces", ())]
     tokens = tuple(token for piece in pieces for token in piece.tokens)
     parameters = dict(request.parameters)
@@ -77,9 +78,13 @@ def resume(request: Request, told: Sequence[Response]) -> Request | None:
     if isinstance(given, Parameters):
         if given.n > 1:
             return None
-        parameters["sampling"] = msgspec.structs.replace(given, given=(*given.given, *tokens))
+        parameters["sampling"] = msgspec.structs.replace(
+            given, given=(*given.given, *tokens), echo=given.echo and not echoed
+        )
     else:
         if parameters.get("n", 1) not in (None, 1):
             return None
         parameters["given"] = (*parameters.get("given", ()), *tokens)
+        if echoed:
+            parameters["echo"] = False
     return replace(request, parameters=parameters)

@@ -40,8 +40,8 @@ class ChatTemplate:
     def __init__(
         self, source: str, templates: Mapping[str, str], tokens: Mapping[str, str], limits: TemplateLimits | None = None
     ) -> None:
-        self._source = source
-        self._templates, self._tokens = dict(templates), dict(tokens)
+        self.source = source
+        self.templates, self.tokens = dict(templates), dict(tokens)
         self._limits = limits or TemplateLimits()
         self._turns = threading.Semaphore(self._limits.processes)
         self._idle: list[TemplateProcess] = []
@@ -66,16 +66,14 @@ class ChatTemplate:
         Raises Unsupported if the model has no chat template; InvalidRequest if the template refuses the messages, fails
         or takes too much; Unavailable if all processes were busy for too long.
         """
-        name = "tool_use" if tools and "tool_use" in self._templates else "default"
-        if name not in self._templates:
-            raise Unsupported(
-                f"'{self._source}' came without a chat template: ask for a completion of a prompt instead"
-            )
+        name = "tool_use" if tools and "tool_use" in self.templates else "default"
+        if name not in self.templates:
+            raise Unsupported(f"'{self.source}' came without a chat template: ask for a completion of a prompt instead")
         for variable in variables or {}:
-            if variable in _RESERVED or variable in self._tokens:
+            if variable in _RESERVED or variable in self.tokens:
                 raise InvalidRequest(f"'{variable}' is not for a request to set: the template gets it from elsewhere")
         arguments = {
-            **self._tokens,
+            **self.tokens,
             **(variables or {}),
             "messages": messages,
             "tools": tools,
@@ -130,11 +128,11 @@ class ChatTemplate:
     def _started(self) -> TemplateProcess:
         limits = self._limits
         try:
-            process = TemplateProcess(self._templates, limits.memory, limits.answer, limits.start)
+            process = TemplateProcess(self.templates, limits.memory, limits.answer, limits.start)
         except (TookTooLong, Died) as error:
             why = f"it takes longer than {limits.start:g} seconds" if isinstance(error, TookTooLong) else str(error)
-            raise LoadError(f"the chat template of '{self._source}' cannot be compiled: {why}") from error
+            raise LoadError(f"the chat template of '{self.source}' cannot be compiled: {why}") from error
         if process.error is not None:
             process.kill()
-            raise LoadError(f"the chat template of '{self._source}' is none: {process.error}")
+            raise LoadError(f"the chat template of '{self.source}' is none: {process.error}")
         return process

@@ -69,6 +69,10 @@ class TextTokenizer:
             return self._tokenizer.decode([token], skip_special_tokens=False).encode()
         return self._pieces.of(spelling)
 
+    def json(self) -> str:
+        """All of it as text, out of which the library makes it again."""
+        return self._tokenizer.to_str()
+
     def token(self, spelling: str) -> int | None:
         """The token that is spelt so, None if there is none."""
         return self._tokenizer.token_to_id(spelling)
