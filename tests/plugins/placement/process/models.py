@@ -32,6 +32,7 @@ class Echo:
         if first == 777 and os.path.exists(fuse):
             os.unlink(fuse)
             os.kill(os.getpid(), signal.SIGSTOP)
+            time.sleep(60)  # another thread may be stopped a moment earlier than this one
         if first == 888 and os.path.exists(fuse):
             os.unlink(fuse)
             _KEPT.append(bytearray(512 << 20))

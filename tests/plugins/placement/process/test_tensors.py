@@ -20,7 +20,7 @@ def _texts() -> Array:
     return texts
 
 
-CASES = {
+CASES: dict[str, Array] = {
     "small": np.arange(6, dtype=np.int64).reshape(2, 3),
     "large": np.random.default_rng(0).random((300, 50)).astype(np.float32),
     "empty": np.zeros((0, 7), np.float32),
