@@ -82,8 +82,8 @@ Sink = Callable[["Work", Result], None]
 @dataclass(slots=True, eq=False)
 class Continuation:
     """What it takes to go on with work whose replica is gone: `history` is what its client was told, `request` what is
-    left to do (None: all of it). `deaths`: of so many replicas that had it, and `known`: how much was told before the
-    last of them."""
+    left to do (None: all of it). `deaths`: of so many replicas while it was on the device, and `known`: how much was
+    told before the last of them."""
 
     history: list[Response] = field(default_factory=list)
     request: Request | None = None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
 
@@ -46,6 +46,7 @@ class _Device:
 
 class EngineLoop:
     """Implements `Engine`. Runs steps until it is stopped; `deliver` is called once per step, from an engine thread.
+    `running`, if given, is told before each step which works it has, and after it of none.
 
     `submit`, `withdraw` and the properties are for one other thread (the event loop); none of them blocks.
     """
@@ -60,12 +61,14 @@ class EngineLoop:
         deliver: Deliver,
         died: Died,
         lanes: int = 1,
+        running: Callable[[Sequence[Work]], None] | None = None,
     ) -> None:
         self.name = name
         self._executor = executor
         self._now = clock.now
         self._deliver = deliver
         self._died = died
+        self._running = running
         self._refused: list[tuple[Work, Result]] = []
         self._release = executor.release if isinstance(executor, SequenceExecutor) else None
         self._policy = policy
@@ -107,6 +110,11 @@ class EngineLoop:
     def waiting_rows(self) -> int:
         """How many rows wait."""
         return self._submitted_rows - self._admitted_rows + self._planner.queue.rows
+
+    @property
+    def suspects(self) -> Collection[Work] | None:
+        """See `Engine`."""
+        return None
 
     def policy_state(self) -> Mapping[str, float]:
         """What the policy has learned."""
@@ -243,6 +251,8 @@ class EngineLoop:
 
     def _run(self, step: Step) -> None:
         results: Sequence[Result | None] = ()
+        if self._running is not None:
+            self._running(step.work)
         try:
             results = run_step(self._executor, step, self._device, self._now)
         finally:
@@ -250,6 +260,8 @@ class EngineLoop:
             self._wake.set()
         done = [(work, result) for work, result in zip(step.work, results, strict=True) if result is not None]
         self._deliver(done, reports_of(step))
+        if self._running is not None:
+            self._running(())
 
     def _capacity(self) -> Capacity:
         return self._executor.capacity()

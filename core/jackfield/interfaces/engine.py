@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -31,6 +31,12 @@ class Engine(Protocol):
     @property
     def executing_since(self) -> float | None:
         """Since when, by the replica's clock, the device has been at its step; None if it runs none."""
+        ...
+
+    @property
+    def suspects(self) -> Collection[Work] | None:
+        """Once it is gone: the works that were on the device then, of which one may have been the reason; None: nobody
+        knows."""
         ...
 
     def policy_state(self) -> Mapping[str, float]:

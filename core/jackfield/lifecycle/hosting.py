@@ -7,6 +7,7 @@ and tells what became of them; which of them count is for the ledger to say.
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -36,7 +37,8 @@ Told = Callable[[Sequence[tuple[int, Result, StepReport | None]], Sequence[StepR
 
 class Host:
     """Opens the model of `data` (see `ReplicaSpec.plain`) and runs its engine. `told` and `died` are called on engine
-    threads, `told` also on the one that submits. All else here is for one thread.
+    threads, `told` also on the one that submits; so is `running`, with the numbers of the works that are about to take
+    part in a step, and with none after it. All else here is for one thread.
 
     Raises LoadError or ConfigError, and then nothing is left running.
     """
@@ -49,6 +51,7 @@ class Host:
         told: Told,
         died: Died,
         progress: Progress,
+        running: Callable[[Sequence[int]], None] | None = None,
         registry: Registry | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -56,6 +59,8 @@ class Host:
         self._clock = clock if clock is not None else MonotonicClock()
         self._model = model
         self._told = told
+        self._running = running
+        self._steps: dict[int, list[int]] = {}
         self._works: dict[int, Work] = {}
         self._numbers: dict[Work, int] = {}
         config = load_model(data, self._registry)
@@ -74,7 +79,15 @@ class Host:
             executor.portrait(),
         )
         self.engine = EngineLoop(
-            name, executor, opened.policy, opened.scheduler, self._clock, self._deliver, died, opened.lanes
+            name,
+            executor,
+            opened.policy,
+            opened.scheduler,
+            self._clock,
+            self._deliver,
+            died,
+            opened.lanes,
+            None if running is None else self._runs,
         )
         self.engine.start()
 
@@ -114,6 +127,12 @@ class Host:
     def stop(self, timeout: float) -> bool:
         """End the engine and free the device; whether it ended within `timeout` seconds."""
         return self.engine.stop(timeout)
+
+    def _runs(self, works: Sequence[Work]) -> None:
+        """On an engine's thread, of which there may be two."""
+        self._steps[threading.get_ident()] = [self._numbers.get(work, -1) for work in works]
+        if self._running is not None:
+            self._running([number for step in list(self._steps.values()) for number in step])
 
     def _deliver(self, results: Sequence[tuple[Work, Result]], reports: Sequence[StepReport]) -> None:
         now = self._clock.now()

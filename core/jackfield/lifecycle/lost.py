@@ -20,8 +20,8 @@ Resume = Callable[[Request, Sequence[Response]], Request | None]
 class LostWorks:
     """Holds works between two replicas, each as long as its deadline allows. Used on the event loop.
 
-    `most`: how many deaths a work survives; 0 where it must not run twice. One that has told something since the last
-    death is at no fault, and goes on however many there were.
+    `most`: how many deaths a work survives in which it was on the device; 0 where it must not run twice. One that has
+    told something since the death before is at no fault, and starts anew with the last.
     """
 
     def __init__(self, model: str, now: Callable[[], float], most: int) -> None:
@@ -86,7 +86,9 @@ class LostWorks:
         """Why `work` does not go on; None if it does, and then its request is what is left to do."""
         mind = work.continuation = work.continuation or Continuation()
         told = len(mind.history)
-        if self._most == 0 or (mind.deaths >= self._most and told == mind.known):
+        if told > mind.known:
+            mind.known, mind.deaths = told, min(mind.deaths, 1)
+        if mind.deaths > self._most:
             return Unavailable(f"a replica of model '{self._model}' did not answer: {reason}")
         if told:
             mind.request = resume(work.request, mind.history) if resume is not None else None
@@ -95,8 +97,6 @@ class LostWorks:
                     f"a replica of model '{self._model}' did not answer: {reason}; what it had begun to answer cannot "
                     "be continued by another"
                 )
-        mind.deaths += 1
-        mind.known = told
         return None
 
     def _settle(self, work: Work, result: Result) -> None:

@@ -128,10 +128,15 @@ class LocalReplica:
         self._take(work)
 
     def surrender(self) -> list[Work]:
-        """What was not answered, for others to go on with: this replica knows nothing of it any more."""
+        """What was not answered, for others to go on with: this replica knows nothing of it any more. Works that may
+        have been the reason of its death are marked so."""
         works = [work for work in self._works if work.final is None]
+        suspects = self._engine.suspects
         for work in works:
             self._forget(work)
+            if suspects is None or work in suspects:
+                work.continuation = work.continuation or Continuation()
+                work.continuation.deaths += 1
         return works
 
     def cancel(self, work: Work) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -57,6 +57,7 @@ class ProcessEngine:
         self._states: tuple[Mapping[str, float], Mapping[str, float]] = ({}, {})
         self._over = threading.Event()
         self._stopping = False
+        self._suspects: set[Work] = set()
 
     @property
     def waiting(self) -> int:
@@ -75,6 +76,11 @@ class ProcessEngine:
         """By the clock that both processes read."""
         self._look()
         return self._child.status.read(Field.SINCE) or None
+
+    @property
+    def suspects(self) -> Collection[Work]:
+        """See `Engine`."""
+        return self._suspects
 
     def policy_state(self) -> Mapping[str, float]:
         """What the worker told last."""
@@ -235,6 +241,8 @@ class ProcessEngine:
         self._forget()
         if self._stopping:
             return
+        running = self._child.status.running
+        self._suspects = {work for number, work in self._works.items() if running is None or number in running}
         self._works.clear()
         self._numbers.clear()
         self._on_death(self._watch.reason or self._child.ended())

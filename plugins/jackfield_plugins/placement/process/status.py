@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Sequence
 from enum import IntEnum
 
 import numpy as np
 
 _SIZE = 4096
+_FIRST = 8
+_MOST = _SIZE // 8 - _FIRST
 
 
 class Field(IntEnum):
     """Places on the page, each a float64: `BEAT` and `SINCE` are times of the machine's monotonic clock (`SINCE` 0:
     nothing is executing); `TAKEN` and `TAKEN_ROWS` count what was ever taken in, when `WAITING` and `WAITING_ROWS` of
-    it waited."""
+    it waited. `COUNT`: how many works are in the step that runs; their numbers follow."""
 
     BEAT = 0
     SINCE = 1
@@ -22,6 +25,7 @@ class Field(IntEnum):
     TAKEN_ROWS = 3
     WAITING = 4
     WAITING_ROWS = 5
+    COUNT = 6
 
 
 class Status:
@@ -40,6 +44,19 @@ class Status:
     def write(self, field: Field, value: float) -> None:
         """Put it there."""
         self._page[field] = value
+
+    def run(self, numbers: Sequence[int]) -> None:
+        """The works with these numbers take part in a step now; none: no step runs."""
+        self._page[Field.COUNT] = 0
+        if len(numbers) <= _MOST:
+            self._page[_FIRST : _FIRST + len(numbers)] = numbers
+        self._page[Field.COUNT] = len(numbers)
+
+    @property
+    def running(self) -> set[int] | None:
+        """The numbers of the works in the step that runs, or ran last when the writer died; None: too many to tell."""
+        count = int(self._page[Field.COUNT])
+        return None if count > _MOST else {int(number) for number in self._page[_FIRST : _FIRST + count]}
 
     def close(self) -> None:
         """Close the descriptor; the page stays mapped as long as this lives."""

@@ -105,7 +105,9 @@ class Worker:
             self._say(say.Doing(what, done, total))
 
         try:
-            self._host = Host(message.name, message.model, message.config, self._told, self._died, progress)
+            self._host = Host(
+                message.name, message.model, message.config, self._told, self._died, progress, self._status.run
+            )
             self._say(say.Ready(self._host.facts.plain()))
         except JackfieldError as error:
             self._say(say.Failed(type(error).__name__, str(error)))
