@@ -14,6 +14,9 @@ from jackfield.work import Continuation, Request, Response, Result, Work
 
 log = structlog.get_logger("jackfield.lifecycle")
 
+_LONGER = 4
+"""How many times more deaths work of many steps survives: it is on the device for long, so it is seldom the reason."""
+
 Resume = Callable[[Request, Sequence[Response]], Request | None]
 
 
@@ -88,7 +91,7 @@ class LostWorks:
         told = len(mind.history)
         if told > mind.known:
             mind.known, mind.deaths = told, min(mind.deaths, 1)
-        if mind.deaths > self._most:
+        if mind.deaths > (self._most if resume is None else self._most * _LONGER):
             return Unavailable(f"a replica of model '{self._model}' did not answer: {reason}")
         if told:
             mind.request = resume(work.request, mind.history) if resume is not None else None
