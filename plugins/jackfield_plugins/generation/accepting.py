@@ -14,7 +14,7 @@ from jackfield_plugins.generation.cache import KeyValueCache
 from jackfield_plugins.generation.parameters import DEFAULTS, Parameters, check, parameters
 from jackfield_plugins.generation.prefix import Chain, salt_of
 from jackfield_plugins.generation.rows import Rows
-from jackfield_plugins.generation.sampling.sampler import Choice, seed_of
+from jackfield_plugins.generation.sampling.choice import Choice, seed_of
 from jackfield_plugins.generation.sequence import Generation, Sequence
 
 TOKENS = "tokens"

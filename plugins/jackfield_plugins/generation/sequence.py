@@ -13,7 +13,7 @@ from jackfield_plugins.generation.parameters import Parameters
 from jackfield_plugins.generation.prefix import Chain
 from jackfield_plugins.generation.rows import Rows
 from jackfield_plugins.generation.sampling.logprobs import Likelihood
-from jackfield_plugins.generation.sampling.sampler import Choice
+from jackfield_plugins.generation.sampling.choice import Choice
 
 _PROMPT_ROWS = 32
 """Tokens a step of a prompt whose own likelihoods are asked for: each of them has a row of logits, of 192 KB for a
