@@ -18,7 +18,7 @@ from jackfield_plugins.generation.sampling.sampler import (
     NumpySampler,
     Sampler,
     counts_of,
-    faults_of,
+    told,
     told_of_all,
 )
 
@@ -102,7 +102,7 @@ class NativeSampler(Sampler):
         """See `Sampler`."""
         if plain:
             tokens = self._run(logits, rows, None, None)
-            return tokens, None, faults_of(tokens >= 0)
+            return told(tokens, tokens >= 0, None, ())
         places, changes = [], False
         for choice in choices:
             record = choice.record
@@ -116,11 +116,7 @@ class NativeSampler(Sampler):
         most = max(counts)
         figures = Figures(len(choices), min(most, self._vocabulary)) if most >= 0 else None
         tokens = self._run(logits, rows, places, figures)
-        whole = tokens >= 0
-        if figures is None:
-            return tokens, None, faults_of(whole)
-        figures.totals[~whole] = 0
-        return tokens, figures.told(tokens.tolist(), counts), faults_of(whole)
+        return told(tokens, tokens >= 0, figures, counts)
 
     def likelihoods(self, logits: Array, rows: Array, tokens: Array, count: int) -> list[Likelihood]:
         """See `Sampler`."""

@@ -53,7 +53,7 @@ class NumpySampler(Sampler):
         mine = logits if len(rows) == len(logits) and (rows == np.arange(len(rows))).all() else logits[rows]
         if plain:
             tokens: Array = mine.argmax(axis=1)
-            return tokens, None, faults_of(np.isfinite(mine[np.arange(len(tokens)), tokens]))
+            return told(tokens, np.isfinite(mine[np.arange(len(tokens)), tokens]), None, ())
         figures, whole = self._figures(mine, choices)
         found = [(place, one, choice.said) for place, choice in enumerate(choices) if (one := choice.changing())]
         if found and not mine.flags.writeable:
@@ -66,12 +66,9 @@ class NumpySampler(Sampler):
             _draw(mine, choices, tops, whole, tokens)
         finally:
             restore(mine, undo)
-        likely = None
         if figures is not None:
             figures.logits[:] = mine[np.arange(len(tokens)), tokens]
-            figures.totals[~whole] = 0
-            likely = figures.told(tokens.tolist(), counts_of(choices))
-        return tokens, likely, faults_of(whole)
+        return told(tokens, whole, figures, counts_of(choices))
 
     def likelihoods(self, logits: Array, rows: Array, tokens: Array, count: int) -> list[Likelihood]:
         """See `Sampler`."""
@@ -99,12 +96,17 @@ def counts_of(choices: Sequence[Choice]) -> list[int]:
     return [-1 if choice.logprobs is None else choice.logprobs for choice in choices]
 
 
-def faults_of(whole: Array) -> dict[int, ExecutionFailed]:
-    """An error for each place where `whole`, bool, is not."""
-    if whole.all():
-        return {}
-    text = "the model gave logits that are not numbers"
-    return {int(place): ExecutionFailed(text) for place in np.flatnonzero(~whole)}
+def told(tokens: Array, whole: Array, figures: Figures | None, counts: Sequence[int]) -> Chosen:
+    """What `choose` gives: `whole`, bool, says whose logits are numbers; the others get token 0 and an error."""
+    faults: dict[int, ExecutionFailed] = {}
+    if not whole.all():
+        tokens[~whole] = 0
+        text = "the model gave logits that are not numbers"
+        faults = {int(place): ExecutionFailed(text) for place in np.flatnonzero(~whole)}
+    if figures is None:
+        return tokens, None, faults
+    figures.totals[~whole] = 0
+    return tokens, figures.told(tokens.tolist(), counts), faults
 
 
 def told_of_all(figures: Figures, tokens: Sequence[int], count: int) -> list[Likelihood]:
