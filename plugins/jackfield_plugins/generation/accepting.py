@@ -117,9 +117,7 @@ class Accepting:
             )
         needed = blocks_of_choices(prompt, asked, p.n, pool.size)
         if needed > pool.count:
-            raise InvalidRequest(
-                f"{needed} KV-cache blocks are needed at most, and model '{model}' has {pool.count}"
-            )
+            raise InvalidRequest(f"{needed} KV-cache blocks are needed at most, and model '{model}' has {pool.count}")
         return asked
 
     def _sequence(

@@ -12,8 +12,8 @@ from jackfield_plugins.generation.cache import KeyValueCache
 from jackfield_plugins.generation.parameters import Parameters
 from jackfield_plugins.generation.prefix import Chain
 from jackfield_plugins.generation.rows import Rows
-from jackfield_plugins.generation.sampling.logprobs import Likelihood
 from jackfield_plugins.generation.sampling.choice import Choice
+from jackfield_plugins.generation.sampling.logprobs import Likelihood
 
 _PROMPT_ROWS = 32
 """Tokens a step of a prompt whose own likelihoods are asked for: each of them has a row of logits, of 192 KB for a
@@ -198,8 +198,8 @@ class Generation:
             self._cached = sequence.computed
 
     def _prefix(self, sequence: Sequence) -> list[int]:
-        """What is there of it already: what the cache knows, and of the prompt what another choice has. Nothing as long as
-        tokens of the prompt are asked about."""
+        """What is there of it already: what the cache knows, and of the prompt what another choice has. Nothing as long
+        as tokens of the prompt are asked about."""
         if self.prompt_likelihoods is not None and len(self.prompt_likelihoods) < self.prompt:
             return []
         known, size = self._cache.prefix(sequence), self._cache.pool.size
@@ -210,7 +210,7 @@ class Generation:
         return known
 
     def _brought(self, prefix: list[int]) -> int:
-        """Of the free blocks that one takes which begins with `prefix`, those of the prompt that another brings along."""
+        """Of the free blocks that one takes which begins with `prefix`, those of the prompt that another brings."""
         pool, full = self._cache.pool, self.prompt // self._cache.pool.size
         return full - sum([pool.held(block) for block in prefix[:full]])
 

@@ -84,8 +84,8 @@ class _Record:
 
 
 class NativeSampler(Sampler):
-    """For rows of `vocabulary` logits, on so many threads, in an instruction set by the library's numbers (None: the best
-    here). Raises NotThere, and MemoryError."""
+    """For rows of `vocabulary` logits, on so many threads, in an instruction set by the library's numbers (None: the
+    best here). Raises NotThere, and MemoryError."""
 
     name = "native"
 
@@ -146,7 +146,7 @@ class NativeSampler(Sampler):
         if figures is not None:
             f = figures
             arrays = (f.totals, f.tops, f.logits, f.best, f.best_logits)
-            likely = ctypes.byref(Likely(*map(_at, arrays), f.best.shape[1]))
+            likely = ctypes.byref(Likely(*[_at(array) for array in arrays], f.best.shape[1]))
         ld = logits.strides[0] // logits.itemsize
         self._library.sampler_choose(self._handle, _at(logits), ld, _at(rows), given, count, _at(tokens), likely)
         return tokens

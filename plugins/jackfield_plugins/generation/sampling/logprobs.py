@@ -26,8 +26,8 @@ class Likelihood(msgspec.Struct, frozen=True):
 class Figures:
     """What likelihoods are made of, for `rows` rows, of which each may have up to `most` likeliest tokens.
 
-    `totals`: int64, sums of weights; `tops`: float32, the largest logits; `logits`: float32, of the tokens that are asked
-    about; `best` and `best_logits`: int32 and float32 [rows, most], the likeliest first.
+    `totals`: int64, sums of weights; `tops`: float32, the largest logits; `logits`: float32, of the tokens that are
+    asked about; `best` and `best_logits`: int32 and float32 [rows, most], the likeliest first.
     """
 
     def __init__(self, rows: int, most: int) -> None:
@@ -51,19 +51,20 @@ class Figures:
         return True
 
     def told(self, tokens: Sequence[int], counts: Sequence[int]) -> list[Likelihood | None]:
-        """The likelihood of each of `tokens`, with so many of the likeliest; None where a count is less than 0, and where
-        the model gave no numbers (its total is 0)."""
+        """The likelihood of each of `tokens`, with so many of the likeliest; None where a count is less than 0, and
+        where the model gave no numbers (its total is 0)."""
         most = self.best.shape[1]
         totals = self.totals.tolist()
         # one at a time: the logarithm of a whole array may differ in its last bit with the array's length
-        logs = [top + math.log(total / ONE) if total else 0.0 for top, total in zip(self.tops.tolist(), totals, strict=True)]
+        logs = [
+            top + math.log(total / ONE) if total else 0.0 for top, total in zip(self.tops.tolist(), totals, strict=True)
+        ]
         own = self.logits.tolist()
         best: list[list[tuple[int, float]]] = [[]] * len(totals)
         if most:
             logprobs = self.best_logits.astype(np.float64) - np.array(logs)[:, None]
             best = [
-                list(zip(some, of, strict=True))
-                for some, of in zip(self.best.tolist(), logprobs.tolist(), strict=True)
+                list(zip(some, of, strict=True)) for some, of in zip(self.best.tolist(), logprobs.tolist(), strict=True)
             ]
         return [
             Likelihood(token, logit - log, tuple(top[: min(count, most)])) if total and count >= 0 else None

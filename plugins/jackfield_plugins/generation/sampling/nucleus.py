@@ -14,12 +14,16 @@ from jackfield import Array
 from jackfield_plugins.generation.sampling.weights import ONE, share, weights
 
 _CHUNK = 256
-_DEPTHS = (6, 9, 12, 16, 24)  # powers of two below the largest weight, as far as a nucleus is looked for; then everywhere
+_DEPTHS = (
+    6,
+    9,
+    12,
+    16,
+    24,
+)  # powers of two below the largest weight, as far as a nucleus is looked for; then everywhere
 
 
-def draw(
-    logits: Array, top: np.float32, chance: float, scale: np.float32, top_k: int, top_p: float, least: int
-) -> int:
+def draw(logits: Array, top: np.float32, chance: float, scale: np.float32, top_k: int, top_p: float, least: int) -> int:
     """The token that `chance`, in [0, 1), chooses of `logits`: float32 [vocabulary], the largest `top`, a number.
 
     `scale`: of `weights`. `top_k` 0, `top_p` 1 and `least` 0 leave all; `least` is a weight."""
@@ -55,7 +59,8 @@ def largest(logits: Array, count: int) -> Array:
     above = found > border
     equal = np.flatnonzero(found == border)[: count - np.count_nonzero(above)]
     above[equal] = True
-    return places[above]
+    chosen: Array = places[above]
+    return chosen
 
 
 def _bound(logits: Array, count: int) -> float:

@@ -28,15 +28,15 @@ class Sampler(ABC):
     def choose(self, logits: Array, rows: Array, choices: Sequence[Choice], plain: bool) -> Chosen:
         """A token for each of `choices`, out of its row of `logits`: float32 [any, vocabulary], the same afterwards.
 
-        `rows`: int64 [choices], ascending; some may be the same. `plain`: all choices are. Gives tokens, int64 [choices];
-        how likely they were, None if nobody wants to know; and what is wrong with single ones, by their place: a row
-        whose largest logit is not a number. Releases the GIL as far as it can.
+        `rows`: int64 [choices], ascending; some may be the same. `plain`: all choices are. Gives tokens, int64
+        [choices]; how likely they were, None if nobody wants to know; and what is wrong with single ones, by their
+        place: a row whose largest logit is not a number. Releases the GIL as far as it can.
         """
 
     @abstractmethod
     def likelihoods(self, logits: Array, rows: Array, tokens: Array, count: int) -> list[Likelihood]:
-        """How likely each of `tokens`, int [rows], is by its row, with the `count` likeliest; not a number (NaN) where the
-        row has none."""
+        """How likely each of `tokens`, int [rows], is by its row, with the `count` likeliest; not a number (NaN) where
+        the row has none."""
 
     def close(self) -> None:
         """Give back what it holds. Called once."""

@@ -1,7 +1,7 @@
 """How much chance each token has, in whole numbers: their sums are exact in whatever order they are taken.
 
-So what is drawn does not depend on how a row is cut into parts, on the processor's instruction set, or on who computes it:
-the native step has the same definitions in source/sampling_rows.h, and both give the same bits.
+So what is drawn does not depend on how a row is cut into parts, on the processor's instruction set, or on who computes
+it: the native library has the same definitions in source/sampling_rows.h, and both give the same bits.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def weights(logits: Array, top: np.float32, scale: np.float32) -> Array:
         found += coefficient
     found *= ((whole.astype(np.int32) + 127) << 23).view(np.float32)
     # what is added leaves whole units in the last bits of a double, above its own
-    return np.add(found, _SHIFT, dtype=np.float64).view(np.int64) - _UNITS
+    shifted: Array = np.add(found, _SHIFT, dtype=np.float64).view(np.int64)
+    shifted -= _UNITS
+    return shifted
 
 
 def share(part: float, total: int) -> int:

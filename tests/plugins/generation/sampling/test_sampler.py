@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from jackfield import Array
-from jackfield_plugins.generation.parameters import Parameters
 from jackfield_plugins.generation.native.sampler import NativeSampler
+from jackfield_plugins.generation.parameters import Parameters
 from jackfield_plugins.generation.sampling.adjust import adjust, restore
 from jackfield_plugins.generation.sampling.choice import Choice, seed_of
 from jackfield_plugins.generation.sampling.logprobs import Likelihood
@@ -196,7 +196,11 @@ def test_logits_that_are_no_numbers_fail_their_row_alone(sampler: Sampler) -> No
     logits[1, 5] = np.nan
     logits[2] = -np.inf
     before = logits.copy()
-    more: list[dict[str, Any]] = [{"logit_bias": {1: 1.0}}, {"logprobs": 2, "temperature": 0.0}, {"top_p": 0.5, "top_k": 3}]
+    more: list[dict[str, Any]] = [
+        {"logit_bias": {1: 1.0}},
+        {"logprobs": 2, "temperature": 0.0},
+        {"top_p": 0.5, "top_k": 3},
+    ]
     for given in ({"temperature": 0.0}, {"temperature": 1.0}, *more):
         choices = [_choice(**given) for _ in range(4)]
         _, likely, faults = sampler.choose(logits, np.arange(4), choices, choices[0].plain)
