@@ -22,6 +22,8 @@ from jackfield_plugins.generation.sampling.sampler import (
     told_of_all,
 )
 
+_MOST_THREADS = 8  # more take longer to wake than they save
+
 
 class Asked(ctypes.Structure):
     """How a row's token is chosen; `Asked` of source/sampling.h."""
@@ -155,7 +157,7 @@ class NativeSampler(Sampler):
 def sampler_for(vocabulary: int, threads: int = 1) -> Sampler:
     """The native one, or where the library cannot be had, that in NumPy, which gives the same tokens."""
     try:
-        return NativeSampler(vocabulary, threads)
+        return NativeSampler(vocabulary, min(threads, _MOST_THREADS))
     except NotThere:
         return NumpySampler()
 

@@ -14,14 +14,16 @@ if TYPE_CHECKING:
 
 
 class _Known(dict[int, bytes]):
-    """What tokens stand for, as far as anybody has asked."""
+    """What tokens stand for, as far as anybody has asked. No token that there is not stays in it."""
 
     def __init__(self, piece: Callable[[int], bytes]) -> None:
         super().__init__()
         self._piece = piece
 
     def __missing__(self, token: int) -> bytes:
-        found = self[token] = self._piece(token)
+        found = self._piece(token)
+        if found:
+            self[token] = found
         return found
 
 
