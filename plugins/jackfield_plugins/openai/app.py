@@ -19,6 +19,7 @@ from jackfield_plugins.open_inference.texts import shown
 from jackfield_plugins.openai.call import Answer, Call
 from jackfield_plugins.openai.chat import Chat
 from jackfield_plugins.openai.completions import Completions
+from jackfield_plugins.openai.embeddings import Embeddings
 from jackfield_plugins.openai.events import Events
 from jackfield_plugins.openai.models import Models
 from jackfield_plugins.openai.paths import Kind, Target, find
@@ -54,6 +55,7 @@ class OpenAIApp:
         self._post: Mapping[Kind, Callable[[Call], Awaitable[Answer | None]]] = {
             Kind.CHAT: Chat(server, self._models, threads, options.tool_parser).answer,
             Kind.COMPLETIONS: Completions(server, self._models, threads, options.max_prompts).answer,
+            Kind.EMBEDDINGS: Embeddings(server, self._models, threads, options.max_prompts).answer,
             Kind.TOKENIZE: tokens.tokenize,
             Kind.DETOKENIZE: tokens.detokenize,
         }

@@ -15,7 +15,7 @@ from jackfield_plugins.openai.conversation import Tools, conversation
 from jackfield_plugins.openai.fault import Fault, too_long
 from jackfield_plugins.openai.generating import streamed, whole
 from jackfield_plugins.openai.models import Models, Speaker
-from jackfield_plugins.openai.sampling import priority_of, sampling
+from jackfield_plugins.openai.sampling import checked_priority, sampling
 from jackfield_plugins.openai.schema import ChatBody
 from jackfield_plugins.openai.threads import TextThreads
 from jackfield_plugins.openai.toolcalls.choosing import Choice, parser_for
@@ -60,7 +60,7 @@ def _request(
     context, count, most = speaker.language.context, len(inputs["tokens"]), parameters.get("max_tokens", 1)
     if count + max(most, 0) > context:
         raise too_long(count, most, context, speaker.name, "messages")
-    return call.request(speaker.name, inputs, parameters, priority_of(body))
+    return call.request(speaker.name, inputs, parameters, checked_priority(body.priority))
 
 
 def _parameters(body: ChatBody) -> dict[str, Any]:

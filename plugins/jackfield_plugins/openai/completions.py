@@ -17,7 +17,7 @@ from jackfield_plugins.openai.fault import CONTEXT, Fault, too_long
 from jackfield_plugins.openai.generating import streamed, whole
 from jackfield_plugins.openai.models import Models, Speaker
 from jackfield_plugins.openai.prompts import Prompts, prompts
-from jackfield_plugins.openai.sampling import priority_of, sampling
+from jackfield_plugins.openai.sampling import checked_priority, sampling
 from jackfield_plugins.openai.schema import CompletionBody
 from jackfield_plugins.openai.threads import TextThreads
 
@@ -65,7 +65,7 @@ class Completions:
         context, count, most = speaker.language.context, len(prompt.tokens), parameters["max_tokens"]
         if count + max(most, 0) > context:
             raise too_long(count, most, context, speaker.name, "prompt")
-        return call.request(speaker.name, {"tokens": prompt.tokens}, parameters, priority_of(body))
+        return call.request(speaker.name, {"tokens": prompt.tokens}, parameters, checked_priority(body.priority))
 
 
 def _parameters(body: CompletionBody) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from jackfield import Server, Version
-from jackfield.errors import NotFound, Unavailable
+from jackfield.errors import NotFound
+from jackfield_plugins.encoding.text_encoder import TextEncoder
 from jackfield_plugins.generation.language import Language
 from jackfield_plugins.open_inference.texts import shown
 from jackfield_plugins.openai.fault import Fault, UnknownModel
@@ -53,15 +54,24 @@ class Models:
         Raises NotFound, Unavailable, Overloaded, and Fault if it is a model of another kind."""
         version = self.version(name)
         about = version.about
-        known = self._speakers.get(name)
-        if known is None or known.language is not about or known.version is not version:
-            if not version.ready or about is None:
-                version.check_room()
-            if not isinstance(about, Language):
-                raise _of_another_kind(version, about)
-            known = self._speakers[name] = _speaker(version, about)
         version.check_room()
+        if not isinstance(about, Language):
+            hint = ": it embeds, ask for embeddings" if isinstance(about, TextEncoder) else ""
+            raise Fault(f"model '{version.model}' does not generate text{hint}", "model", "unsupported")
+        known = self._speakers.get(name)
+        if known is None or known.language is not about:
+            known = self._speakers[name] = _speaker(version, about)
         return known
+
+    def encoder(self, name: str) -> tuple[Version, TextEncoder]:
+        """The model that is to embed, which has room for a request, and what is known of it. Raises as `speaker`."""
+        version = self.version(name)
+        version.check_room()
+        about = version.about
+        if not isinstance(about, TextEncoder):
+            hint = ": it generates, ask for completions" if isinstance(about, Language) else ""
+            raise Fault(f"model '{version.model}' does not embed texts{hint}", "model", "unsupported")
+        return version, about
 
     def single(self) -> Version | None:
         """The one model that there is, None if there are more."""
@@ -81,6 +91,8 @@ def _row(version: Version, created: int) -> dict[str, Any]:
     row: dict[str, Any] = {"id": version.model, "object": "model", "created": created, "owned_by": "jackfield"}
     if isinstance(version.about, Language):
         row["max_model_len"] = version.about.context
+    elif isinstance(version.about, TextEncoder):
+        row["max_model_len"] = version.about.limit
     return row
 
 
@@ -94,9 +106,3 @@ def _speaker(version: Version, language: Language) -> Speaker:
         "tools" in templates,
         "developer" in templates,
     )
-
-
-def _of_another_kind(version: Version, about: Any) -> Exception:
-    if not version.ready:
-        return Unavailable(version.unready or f"model '{version.model}' is not ready: a worker of it is down")
-    return Fault(f"model '{version.model}' does not generate text", "model", "unsupported")

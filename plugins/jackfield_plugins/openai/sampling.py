@@ -59,9 +59,9 @@ def sampling(body: Sampling) -> dict[str, Any]:
     return found
 
 
-def priority_of(body: Sampling) -> int:
-    """The request's priority: 1 is the highest, 0 the model's default."""
-    priority = body.priority or 0
+def checked_priority(priority: int | None) -> int:
+    """A request's priority: 1 is the highest, 0 or None the model's default. Raises Fault."""
+    priority = priority or 0
     if not 0 <= priority <= _MOST_PRIORITY:
         raise Fault(f"'priority' must be from 0 to {_MOST_PRIORITY}, got {_short(priority)}", "priority")
     return priority

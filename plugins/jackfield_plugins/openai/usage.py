@@ -28,3 +28,8 @@ def counted(prompt: int, completion: int, cached: int | None = None) -> dict[str
     if cached is not None:
         found["prompt_tokens_details"] = {"cached_tokens": cached}
     return found
+
+
+def embedded(prompt: int) -> dict[str, Any]:
+    """Of embeddings, for which nothing is generated."""
+    return {"prompt_tokens": prompt, "total_tokens": prompt}
