@@ -22,7 +22,7 @@ from jackfield.errors import (
 from jackfield.web import BodyTimeout
 from jackfield_plugins.openai.fault import Fault, UnknownModel
 
-_NAMED = re.compile(r"^parameter '(\w+)'")
+_NAMED = re.compile(r"^parameter '(\w+)")
 
 INVALID, SERVER, BUSY = "invalid_request_error", "server_error", "rate_limit_error"
 
