@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from jackfield import Request, Server
-from jackfield.errors import InvalidRequest
+from jackfield.errors import JackfieldError
 from jackfield_plugins.generation.parameters import MAX_LOGPROBS
 from jackfield_plugins.openai.call import Answer, Call
 from jackfield_plugins.openai.chat_answer import ChatChunks, Wanted, chat_completion
@@ -40,7 +40,7 @@ class Chat:
             parameters = _parameters(body)
             tokens, tools = await self._threads.run(body.model, conversation, speaker, body)
             request = _request(call, speaker, body, {"tokens": tokens}, parameters)
-        except InvalidRequest as error:
+        except JackfieldError as error:
             speaker.version.refused(error)
             raise
         wanted = Wanted(call, speaker, body, len(tokens), _names(tools), self._made(speaker, tools))

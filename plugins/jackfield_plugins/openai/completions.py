@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from jackfield import Array, Request, Server
-from jackfield.errors import InvalidRequest, TooLarge
+from jackfield.errors import JackfieldError, TooLarge
 from jackfield_plugins.generation.parameters import MAX_LOGPROBS
 from jackfield_plugins.openai.call import Answer, Call
 from jackfield_plugins.openai.completion_answer import CompletionChunks, Wanted, completion
@@ -50,7 +50,7 @@ class Completions:
             parameters = _parameters(body)
             found = await self._threads.run(body.model, _prompts, speaker, body, self._most)
             requests = [self._request(call, speaker, body, one, parameters) for one in found]
-        except InvalidRequest as error:
+        except JackfieldError as error:
             speaker.version.refused(error)
             raise
         wanted = Wanted(call, speaker, body, found, parameters.get("n", 1))

@@ -20,6 +20,7 @@ from jackfield.errors import (
     Unsupported,
 )
 from jackfield.web import BodyTimeout
+from jackfield_plugins.open_inference.compression import UnknownEncoding
 from jackfield_plugins.openai.fault import Fault, UnknownModel
 
 _NAMED = re.compile(r"^parameter '(\w+)")
@@ -28,6 +29,7 @@ INVALID, SERVER, BUSY = "invalid_request_error", "server_error", "rate_limit_err
 
 _Row = tuple[type[JackfieldError], int, str, str | None]
 _KINDS: tuple[_Row, ...] = (  # subclasses stand before their base
+    (UnknownEncoding, 415, INVALID, "unsupported"),
     (BodyTimeout, 408, INVALID, "timeout"),
     (Fault, 400, INVALID, None),
     (TooLarge, 413, INVALID, "too_large"),
