@@ -43,10 +43,10 @@ async def streamed(server: Server, requests: Sequence[Request], call: Call, chun
     async with AsyncExitStack() as stack:
         streams = [await stack.enter_async_context(streaming(server, request, call.receive)) for request in requests]
         if len(streams) == 1:
-            await _relay(0, streams[0], call, chunks)
+            await relay(0, streams[0], call, chunks)
         else:
             tasks = [
-                asyncio.ensure_future(_relay(number, stream, call, chunks)) for number, stream in enumerate(streams)
+                asyncio.ensure_future(relay(number, stream, call, chunks)) for number, stream in enumerate(streams)
             ]
             try:
                 await asyncio.gather(*tasks)
@@ -55,7 +55,8 @@ async def streamed(server: Server, requests: Sequence[Request], call: Call, chun
     await call.events.end(chunks.end())
 
 
-async def _relay(number: int, stream: Stream, call: Call, chunks: Chunks) -> None:
+async def relay(number: int, stream: Stream, call: Call, chunks: Chunks) -> None:
+    """Send the events of one stream as they come, all that are ready in one go."""
     events = call.events
     async for response in stream:
         data = chunks.of(number, [response, *stream.ready()])
