@@ -13,7 +13,7 @@ from jackfield_plugins.openai.call import Answer, Call
 from jackfield_plugins.openai.chat_answer import ChatChunks, Wanted, chat_completion
 from jackfield_plugins.openai.conversation import Tools, conversation
 from jackfield_plugins.openai.fault import Fault, too_long
-from jackfield_plugins.openai.generating import streamed, whole
+from jackfield_plugins.openai.generating import encoded, streamed, whole
 from jackfield_plugins.openai.models import Models, Speaker
 from jackfield_plugins.openai.sampling import checked_priority, sampling
 from jackfield_plugins.openai.schema import ChatBody
@@ -47,8 +47,8 @@ class Chat:
         if body.stream:
             await streamed(self._server, [request], call, ChatChunks(wanted))
             return None
-        (response,) = await whole(self._server, [request], call)
-        return 200, chat_completion(wanted, response)
+        responses = await whole(self._server, [request], call)
+        return 200, await encoded(chat_completion, responses, wanted, responses[0])
 
     def _made(self, speaker: Speaker, tools: Tools) -> Any:
         return None if tools is None else parser_for(self._parser, speaker.language)

@@ -40,7 +40,8 @@ def test_usage_at_the_end() -> None:
 
 def test_usage_all_the_time() -> None:
     made = frame(continuous_usage_stats=True)
-    made.count(3)
+    made.count(0, 1)
+    made.count(1, 2)
     assert json.loads(events(made.chunk({}))[0])["usage"] == {
         "prompt_tokens": 7,
         "completion_tokens": 3,

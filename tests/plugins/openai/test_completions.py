@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import threading
 from typing import Any
 
+import orjson
 import pytest
 
+from jackfield_plugins.openai.logprobs import Legacy
 from tests.core.lifecycle.fakes import in_loop
 from tests.plugins.openai.calling import served
 
@@ -63,3 +66,26 @@ async def test_the_prompt_comes_first_where_it_is_asked_for() -> None:
         assert choice["logprobs"]["token_logprobs"][0] is None
         assert choice["finish_reason"] == "length"
         assert only["usage"]["completion_tokens"] == 0
+
+
+@in_loop
+async def test_many_log_probabilities_are_told_elsewhere_and_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = {**ASK, "prompt": [[70] * 400, [71] * 400], "echo": True, "logprobs": 5, "seed": 3}
+    threads = list[str]()
+    made = Legacy.of_prompt
+
+    def watched(*args: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return made(*args)
+
+    monkeypatch.setattr(Legacy, "of_prompt", watched)
+    async with served() as caller:
+        whole = (await caller.ask("POST", "/v1/completions", body)).json["choices"]
+        stream = await caller.ask("POST", "/v1/completions", {**body, "stream": True})
+        chunks = [orjson.loads(one)["choices"][0] for one in stream.events[:-1]]
+        for choice in whole:
+            parts = [chunk["logprobs"] for chunk in chunks if chunk["index"] == choice["index"]]
+            for name, told in choice["logprobs"].items():
+                assert [one for part in parts for one in part[name]] == told
+    assert len(threads) == 4
+    assert threading.main_thread().name not in threads

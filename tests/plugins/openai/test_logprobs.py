@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import math
 
+from jackfield import Response
 from jackfield_plugins.generation.answer import Piece
 from jackfield_plugins.generation.sampling.logprobs import Likelihood
-from jackfield_plugins.openai.logprobs import Legacy, of_chat
+from jackfield_plugins.openai.logprobs import Legacy, of_chat, told_in
 from jackfield_plugins.openai.spelling import TokenTexts
 from tests.plugins.openai.made import tokenizer
 
@@ -60,3 +61,12 @@ def test_the_token_itself_is_always_among_the_likeliest() -> None:
     assert found is not None
     assert found["token_logprobs"] == [-9999.0]
     assert found["top_logprobs"] == [{TEXTS.key(71): -0.1, TEXTS.key(70): -9999.0}]
+
+
+def test_how_much_there_is_to_tell() -> None:
+    plain, told = Piece(0, "x", [1, 2]), Piece(0, "x", [1, 2], likely([1, 2]))
+    assert told_in([Response({}, {"pieces": [plain]})]) == 0
+    assert told_in([Response({}, {"pieces": [plain, told]}), Response({}, {"pieces": [told]})]) == 12
+    prompt = [None, *likely([1, 2, 3])]
+    assert told_in([Response({}, {"pieces": [], "prompt_likelihoods": prompt})]) == 12
+    assert told_in([Response({}, {"pieces": [], "prompt_likelihoods": [None]})]) == 1
