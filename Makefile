@@ -58,7 +58,7 @@ bench: bench-minilm
 bench-%: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.$*
 
-bench-all: $(addprefix bench-,coldstart minilm memory overload changing simulation decoder)
+bench-all: $(addprefix bench-,coldstart minilm memory overload changing simulation decoder chunks)
 
 bench-peers: $(VENV)/.installed peers
 	$(BIN)/python -m benchmarks.peers mlp
