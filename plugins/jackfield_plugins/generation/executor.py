@@ -242,4 +242,7 @@ class GenerationExecutor(SequenceExecutor):
             for sequence in generation.sequences:
                 if sequence in failed:
                     return failed[sequence]
-        return generation.told(work.request.stream)
+        told, wanted = generation.told(work.request.stream), work.request.outputs
+        if wanted and told is not None:
+            told.outputs = {name: array for name, array in told.outputs.items() if name in wanted}
+        return told
