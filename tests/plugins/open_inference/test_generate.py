@@ -131,7 +131,7 @@ WRONG: list[tuple[Any, bool, str]] = [
     ({"text_input": "a", "n": 2}, True, "parameter 'n' must be 1 for an answer in pieces"),
     ({"text_input": "a", "max_tokens": 1, "parameters": {"max_tokens": 2}}, False, "'max_tokens' is given twice"),
     ({"text_input": "a", "priority": -1}, False, "parameter 'priority' must be a whole number from 0"),
-    ({"text_input": "word " * 5000}, False, "has 10000 tokens, and must leave room for an answer in a context of 4096"),
+    ({"text_input": "word " * 5000}, False, "has 25000 tokens, and must leave room for an answer in a context of 4096"),
     ({"text_input": "a" * 500_000}, False, "has more than the 4096 tokens that the model can attend to"),
 ]
 
