@@ -58,10 +58,10 @@ async def breakable(broken: Sequence[int] = (), **model: Any) -> AsyncIterator[C
         yield Caller(app)
 
 
-async def generate(caller: Caller, content: Any, stream: bool = False, **headers: str) -> Answer:
+async def generate(caller: Caller, content: Any, stream: bool = False) -> Answer:
     """POST `content` as JSON to the route of model `m`."""
     route = "generate_stream" if stream else "generate"
-    return await caller.ask("POST", f"/v2/models/m/{route}", json.dumps(content).encode(), headers)
+    return await caller.ask("POST", f"/v2/models/m/{route}", json.dumps(content).encode())
 
 
 def events(answer: Answer) -> list[Any]:

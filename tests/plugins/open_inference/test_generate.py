@@ -195,11 +195,10 @@ def test_priority_tenant_and_ids_go_on_with_the_request() -> None:
                 seen.append(request)
                 return submit(request, *more)
 
-            version._submit = noting  # type: ignore[method-assign]
-            return await generate(
-                caller,
-                {"id": "a\nb", "text_input": PROMPT, "priority": 2, "timeout": 5_000_000, **GREEDY},
-                **{"X-Request-Id": "mine"},
+            version._submit = noting  # type: ignore[method-assign, assignment]
+            content = {"id": "a\nb", "text_input": PROMPT, "priority": 2, "timeout": 5_000_000, **GREEDY}
+            return await caller.ask(
+                "POST", "/v2/models/m/generate", json.dumps(content).encode(), {"X-Request-Id": "mine"}
             )
 
     answer = run(asked())
