@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from jackfield import State, StepReport, Work
 from jackfield_plugins.prometheus.histogram import Histogram
 
 
-@runtime_checkable
 class StepTokens(Protocol):
     """What the executor of a model that generates tells of a step: `StepReport.extra`."""
 
@@ -45,6 +44,10 @@ class GenerationSeries:
         self.generated_tokens = 0
         self.finishes = {"stop": 0, "length": 0}
         self.aborted = 0
+        # the works of the last steps, if they were the same, the time of the last, and what is not noted of each yet
+        self.alike: Sequence[Work] = []
+        self.alike_at = 0.0
+        self.alike_more = 0
 
 
 class _Life:
@@ -63,7 +66,7 @@ class Generating:
     """Told of steps and ends on the event loop, with the time. `seconds` and `tokens` are bounds, ascending.
 
     A token counts as delivered when the event loop learns of its step. Of all that got their last one at the same
-    moment the time between is one observation, so a step costs a look at each work, and no more.
+    moment the time between is one observation; and as long as steps are of the same works, nothing is done for each.
     """
 
     def __init__(self, seconds: Sequence[float], tokens: Sequence[float]) -> None:
@@ -75,19 +78,46 @@ class Generating:
     def stepped(self, model: str, version: str, report: StepReport, now: float) -> None:
         """A step has been delivered; nothing is done if it was none of generation."""
         extra = report.extra
-        if not isinstance(extra, tuple) or not isinstance(extra, StepTokens):
+        if not hasattr(extra, "told") or not hasattr(extra, "prefill"):
             return
+        tokens: StepTokens = extra
         series = self.of(model, version, report.replica)
-        series.step.observe(extra.prefill + extra.decode)
-        series.prefill_tokens += extra.prefill
-        lives, gaps = self._lives, dict[float, int]()
-        told = extra.told
-        for number, work in enumerate(extra.work):
+        series.step.observe(tokens.prefill + tokens.decode)
+        if tokens.told is None and tokens.work == series.alike:
+            self._again(series, len(tokens.work), now)
+            return
+        self._part(series)
+        series.prefill_tokens += tokens.prefill
+        if self._each(series, tokens, report.started, now) and tokens.told is None:
+            series.alike, series.alike_at = list(tokens.work), now
+
+    def _again(self, series: GenerationSeries, count: int, now: float) -> None:
+        """The same works as in the step before, of which each got one token then and now."""
+        series.between_tokens.observe(max(now - series.alike_at, 0.0), count)
+        series.generated_tokens += count
+        series.alike_at = now
+        series.alike_more += 1
+
+    def _part(self, series: GenerationSeries) -> None:
+        """Note for each of those that went together what was not noted meanwhile."""
+        if series.alike_more:
+            for work in series.alike:
+                life = self._lives.get(work)
+                if life is not None:
+                    life.last = series.alike_at
+                    life.said += series.alike_more
+        series.alike, series.alike_more = [], 0
+
+    def _each(self, series: GenerationSeries, tokens: StepTokens, started: float, now: float) -> bool:
+        """Note for each work what it got; whether all of them are still wanted."""
+        lives, told, gaps, wanted = self._lives, tokens.told, dict[float, int](), True
+        for number, work in enumerate(tokens.work):
             life = lives.get(work)
             if life is None:
                 if work.final is not None:  # it is over, and nobody would forget it
+                    wanted = False
                     continue
-                life = lives[work] = _Life(series, report.started)
+                life = lives[work] = _Life(series, started)
             count = 1 if told is None else told[number]
             if not count:
                 continue
@@ -104,13 +134,16 @@ class Generating:
             series.generated_tokens += count
         for last, count in gaps.items():
             series.between_tokens.observe(max(now - last, 0.0), count)
+        return wanted
 
     def settled(self, work: Work) -> None:
         """A work is over; nothing is done if it never took part in a step of generation."""
-        life = self._lives.pop(work, None)
+        life = self._lives.get(work)
         if life is None:
             return
         series = life.series
+        self._part(series)
+        del self._lives[work]
         if work.final is not State.COMPLETED:
             series.aborted += work.final in (State.CANCELLED, State.EXPIRED)
             return

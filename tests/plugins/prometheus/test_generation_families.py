@@ -43,9 +43,10 @@ async def _scraped(busy: bool = True, vllm: bool = False) -> str:
             await server.submit(request(40, 10)).future
             await server.submit(request(40, 10)).future
             await server.submit(request(40, 10, n=2)).future
-            streams = [server.stream(request(33, 3000, seed=n), buffer=4000) for n in range(3)]
+            streams = [server.stream(request(33, 2000, seed=n), buffer=4000) for n in range(3)]
             for stream in streams:
                 await anext(stream)
+            await until(lambda: server.versions[0].policy_states["m/1/0"]["running"] == 3)
             during = generate_latest(_observer(server).registry).decode()
             assert 'jackfield_generations_running{model="m",replica="m/1/0",version="1"} 3.0' in during
             assert 'jackfield_kv_cache_usage_ratio{model="m",replica="m/1/0",version="1"} 0.0\n' not in during
