@@ -102,3 +102,35 @@ def test_what_is_not_of_generation_is_passed_over() -> None:
         report.extra = extra
         told.stepped("m", "1", report, 1.0)
     assert told.series == {}
+
+
+def test_steps_of_the_same_works_are_counted_as_if_each_were_looked_at() -> None:
+    together, apart = Generating(SECONDS, TOKENS), Generating(SECONDS, TOKENS)
+    for told, alike in ((together, None), (apart, [1] * 4)):
+        works = [work_of(4) for _ in range(4)]
+        for number in range(6):
+            step(told, 1.0 + number, works, alike)
+        end(told, works[0], 6.5, State.COMPLETED, "length")
+        end(told, works[1], 6.5, State.CANCELLED)
+        step(told, 7.0, works[1:], alike and alike[1:])  # one of them has gone
+        for number in range(3):
+            step(told, 8.0 + number, works[2:], alike and alike[2:])
+        for work in works[2:]:
+            end(told, work, 11.0, State.COMPLETED, "stop")
+    one, other = (told.series["m", "1", "m/1/0"] for told in (together, apart))
+    for name in (
+        "first_token",
+        "between_tokens",
+        "request",
+        "queue",
+        "prefill",
+        "decode",
+        "inference",
+        "answer",
+        "step",
+    ):
+        assert count(one, name) == count(other, name), name
+    assert count(one, "answer") == (3, 6 + 10 + 10)
+    assert count(one, "decode") == (3, 5 + 9 + 9)
+    assert one.generated_tokens == other.generated_tokens == 24 + 2 + 6
+    assert one.finishes == {"stop": 2, "length": 1}
