@@ -178,7 +178,7 @@ def test_a_fault_in_mid_stream_is_the_last_event() -> None:
     assert (early.status, early.error) == (500, "the model raised RuntimeError: the decoder broke")
 
 
-def test_a_deadline_is_kept_before_and_after_the_first_piece() -> None:
+def test_a_deadline_that_passes_before_the_first_piece_has_its_status() -> None:
     (answer,) = broken_answers(({"text_input": PROMPT, "timeout": 1, **GREEDY}, True))
     assert (answer.status, answer.error) == (503, "Request timeout expired")
 
