@@ -1,4 +1,5 @@
-"""What a step of text generation costs in Python, beside the decoder: plan, rows, sampling, answers, delivery.
+"""What a step of text generation costs in Python, beside the decoder: plan, rows, sampling, answers, delivery,
+metrics.
 
 Runs the planner, the policy `continuous` and the executor, as the engine loop does, on a decoder that gives ready-made
 logits of 49,152 tokens at once; so all that is measured is ours. `python -m benchmarks.generation_step [streams]`
@@ -30,6 +31,8 @@ from jackfield_plugins.generation.native.sampler import NativeSampler
 from jackfield_plugins.generation.sampling.sampler import NumpySampler, Sampler
 from jackfield_plugins.generation.spec import DecoderSpec, Linear, Rope, Weight
 from jackfield_plugins.generation.text.tokenizer import TextTokenizer
+from jackfield_plugins.prometheus.generating import Generating
+from jackfield_plugins.prometheus.observer import PrometheusOptions
 from jackfield_plugins.scheduling.fifo import Fifo
 
 VOCABULARY, STEPS = 49_152, 100
@@ -113,7 +116,9 @@ def measure(streams: int, kinds: Sequence[Mapping[str, Any]], make: MakeDetokeni
         executor.accept(work)
         planner.admit(work, 0.0)
     now = time.perf_counter
-    spent = dict.fromkeys(("plan", "rows", "sampling and answers", "delivery"), 0.0)
+    options = PrometheusOptions()
+    generating = Generating(options.generation_buckets_s, options.token_buckets)
+    spent = dict.fromkeys(("plan", "rows", "sampling and answers", "delivery", "metrics"), 0.0)
     counted = 0
     while counted < STEPS:
         start = now()
@@ -128,14 +133,17 @@ def measure(streams: int, kinds: Sequence[Mapping[str, Any]], make: MakeDetokeni
             if result is not None and (answer := conclude(work, result, ran)) is not None:
                 work.sink(work, answer)
         told = now()
+        report = step.work[0].report
+        assert report is not None
+        generating.stepped("m", "1", report, told)
+        seen = now()
         if len(executor.rows.order) == streams and len(step.payload.decoding) == streams:
             counted += 1
-            report = step.work[0].report
-            assert report is not None
             spent["plan"] += planned - start + ended - ran
             spent["rows"] += report.prepare
             spent["sampling and answers"] += ran - planned - report.prepare
             spent["delivery"] += told - ended
+            spent["metrics"] += seen - told
     assert len(heard) > STEPS
     executor.close()
     return {part: seconds / STEPS * 1000 for part, seconds in spent.items()}

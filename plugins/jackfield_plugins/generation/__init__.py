@@ -1,8 +1,9 @@
 """Generating text: decoders, their checkpoints, and the parts of the engine that are theirs alone.
 
 `blocks`, `prefix` and `cache` are the KV cache, `continuous` plans steps by `pace`, `rows` holds what a step is made
-of, `sequence` is the state of a generation, `sampling` chooses tokens, `answer` is what clients are told, and
-`executor` joins these with a `decoder`. `serving` makes backends of it, and `language` is what endpoints know.
+of, `sequence` is the state of a generation, `sampling` chooses tokens, `answer` is what clients are told, `told` what
+observers are, and `executor` joins these with a `decoder`. `serving` makes backends of it, and `language` is what
+endpoints know.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from jackfield_plugins.generation.rows import Rows
 from jackfield_plugins.generation.sampling.logprobs import Likelihood
 from jackfield_plugins.generation.sampling.sampler import Sampler
 from jackfield_plugins.generation.sequence import Generation, Sequence
+from jackfield_plugins.generation.told import StepTokens
 
 _WARM = (1, 16, 128)
 """Tokens of the prompts that are run ahead."""
@@ -31,7 +32,8 @@ _WANTED = 32
 
 @dataclass(slots=True, eq=False)
 class _Plan:
-    """A step: its rows, which of its sequences get a token out of which row of the logits, and what is prefilled."""
+    """A step: its rows, which of its sequences get a token out of which row of the logits, and what is prefilled.
+    `told`: how many tokens each of its works gets."""
 
     rows: TokenRows
     decoding: list[Sequence]
@@ -39,6 +41,7 @@ class _Plan:
     chosen: list[Sequence]
     where: Array
     copies: list[tuple[int, int]]
+    told: list[int]
 
 
 class GenerationExecutor(SequenceExecutor):
@@ -110,20 +113,24 @@ class GenerationExecutor(SequenceExecutor):
         decoding: list[Sequence] = []
         prefill: list[tuple[Generation, Sequence, int]] = []
         copies: list[tuple[int, int]] = []
-        for work in step.work:
+        told = [0] * len(step.work)
+        begun: list[int] = []
+        for number, work in enumerate(step.work):
             generation: Generation = work.extra
             self._begun[work] = None
             copies += generation.copies
             for sequence, part in generation.reserved:
                 if sequence.slot >= 0:
                     decoding.append(sequence)
+                    told[number] += 1
                 else:
                     prefill.append((generation, sequence, part))
+                    begun.append(number)
         if len(decoding) == len(self.rows.order):
             decoding = self.rows.order.copy()
         chosen, where, wanted = decoding.copy(), list(range(len(decoding))), list[int]()
         row = len(decoding)
-        for generation, sequence, part in prefill:
+        for number, (generation, sequence, part) in zip(begun, prefill, strict=True):
             row += part
             if generation.prompt_likelihoods is not None and sequence.computed < generation.prompt:
                 wanted += range(row - part, row)
@@ -133,9 +140,10 @@ class GenerationExecutor(SequenceExecutor):
                 self._accepting.fork(generation)
                 new = generation.forks if not generation.forked else []
                 chosen += [sequence, *new]
+                told[number] += 1 + len(new)
                 where += [len(decoding) + len(wanted) - 1] * (1 + len(new))
         rows = self.rows.arrange(decoding, [(sequence, part) for _, sequence, part in prefill], wanted)
-        return _Plan(rows, decoding, prefill, chosen, np.array(where, np.int64), copies)
+        return _Plan(rows, decoding, prefill, chosen, np.array(where, np.int64), copies, told)
 
     def execute(self, step: Step) -> Outcome:
         """Run the decoder, and give each sequence whose tokens are all computed the next one."""
@@ -155,6 +163,7 @@ class GenerationExecutor(SequenceExecutor):
         report = step.work[0].report
         if report is not None:
             report.execute += ran - started
+            report.extra = self._tokens(step, plan)
             report.finish += time.perf_counter() - ran
         return Outcome(results)
 
@@ -166,6 +175,7 @@ class GenerationExecutor(SequenceExecutor):
         places, unused = self.cache.waste(held)
         return {
             "blocks": pool.count,
+            "block_tokens": pool.size,
             "blocks_held": pool.count - pool.free,
             "blocks_cached": pool.cached,
             "evictions": pool.evictions,
@@ -180,6 +190,12 @@ class GenerationExecutor(SequenceExecutor):
         self.sampler.close()
         if self._close is not None:
             self._close()
+
+    def _tokens(self, step: Step, plan: _Plan) -> StepTokens:
+        decode = len(plan.decoding)
+        prefill = len(plan.rows.tokens) - decode
+        alike = not prefill and decode == len(step.work)
+        return StepTokens(prefill, decode, step.work, None if alike else plan.told)
 
     def _computed(self, plan: _Plan, logits: Array) -> None:
         """Keys and values of all rows are there."""
@@ -242,4 +258,7 @@ class GenerationExecutor(SequenceExecutor):
             for sequence in generation.sequences:
                 if sequence in failed:
                     return failed[sequence]
-        return generation.told(work.request.stream)
+        told, wanted = generation.told(work.request.stream), work.request.outputs
+        if wanted and told is not None:
+            told.outputs = {name: array for name, array in told.outputs.items() if name in wanted}
+        return told

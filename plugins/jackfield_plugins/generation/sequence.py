@@ -59,7 +59,7 @@ class Generation:
 
     `sequences`: the prompt's own until that is computed, then one for each choice that is not over; `forks`: the
     others, ready for that moment. `reserved`: which take part in the next step, with how many tokens. `copies`: blocks
-    that are to be copied before that.
+    that are to be copied before that. `finishes`: why each answer that is over ended.
     """
 
     def __init__(self, cache: KeyValueCache, rows: Rows[Sequence], prompt: int, p: Parameters, first: Sequence) -> None:
@@ -78,6 +78,7 @@ class Generation:
         self._limit = _PROMPT_ROWS if self.prompt_likelihoods is not None else _ALL
         self._cached = -1
         self._said = 0
+        self.finishes: list[str] = []
         self._over: list[Sequence] = []
         self._lines: list[int] = []
         self._cache = cache
@@ -172,7 +173,9 @@ class Generation:
         """After a step that it took part in: what there is to say, to who takes it in pieces or to who does not."""
         self.reserved, self.copies = [], []
         if not self.decoding or len(self.sequences) > 1 or self.sequences[0].answer.finish:
-            self._over += [sequence for sequence in self.sequences if sequence.answer.finish]
+            over = [sequence for sequence in self.sequences if sequence.answer.finish]
+            self._over += over
+            self.finishes += [sequence.answer.finish for sequence in over]
             self.sequences = [sequence for sequence in self.sequences if not sequence.answer.finish]
             self._update()
         if self.sequences and not stream:
