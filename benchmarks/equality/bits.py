@@ -2,7 +2,8 @@
 
 For each way of storing, computing and caching: some prompts of SmolLM2 alone on a server; then all at once beside
 others that are sampled, forked, streamed and leave, with chunks of another size; then again, from known prefixes; then
-on a server whose KV cache is too small. Tokens and likelihoods must be equal to the last bit. Exits with 1 if one is not.
+on a server whose KV cache is too small. Tokens and likelihoods must be equal to the last bit; it exits with 1 if one is
+not.
 """
 
 from __future__ import annotations
