@@ -49,9 +49,10 @@ async def _again(server: Server, prompts: Prompts, count: int) -> tuple[Answers,
 
 
 async def _preempted(server: Server, prompts: Prompts, count: int) -> tuple[Answers, str]:
-    answers = await _all(server, prompts, count)
+    """The longest comes first: the short ones grow beside it, until the cache is full."""
+    last, *answers = await _all(server, [prompts[-1], *prompts[:-1]], count)
     times = int(state(server)["preemptions"])
-    return answers, _proved(times, f"{times} preemptions")
+    return [*answers, last], _proved(times, f"{times} preemptions")
 
 
 async def _beside_leavers(server: Server, prompts: Prompts, count: int) -> tuple[Answers, str]:
