@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import hashlib
+import json
 import logging
 import math
 import pydoc_data.topics
@@ -90,6 +91,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=20_480)
     parser.add_argument("--window", type=int, default=1024, help="tokens")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="besides those that they are set")
+    parser.add_argument("--kept", type=Path, help="a file to keep what was found in, and not to find it again")
     parser.add_argument("--reference", type=int, default=0, metavar="WINDOWS", help="of transformers")
     given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
@@ -98,12 +100,15 @@ def main() -> None:
     print(described("jackfield", "transformers"))
     print(f"{given.tokens:,} tokens in {len(cut)} windows, sha256 of their text {digest}…")
     print(f"{'':20}{'perplexity':>12}{'against':>20}{'ratio - 1':>12}{'most':>9}{'s':>7}")
-    means: dict[str, float] = {}
+    means: dict[str, float] = json.loads(given.kept.read_text()) if given.kept and given.kept.exists() else {}
     wrong = 0
     needed = {MOST[way][0] for way in given.ways if way in MOST} | {"fp32"}
     for way in [way for way in WAYS if way in needed or way in given.ways]:
         started = time.perf_counter()
-        means[way] = asyncio.run(told(path, WAYS[way], cut))
+        if way not in means:
+            means[way] = asyncio.run(told(path, WAYS[way], cut))
+            if given.kept:
+                given.kept.write_text(json.dumps(means))
         row = f"{way:20}{math.exp(-means[way]):12.4f}"
         if way in MOST:
             base, most = MOST[way]

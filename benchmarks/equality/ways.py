@@ -9,7 +9,6 @@ from typing import Any
 
 from benchmarks.equality.serving import Answer, ask, request, state
 from jackfield import Server
-from jackfield.errors import Cancelled
 
 Prompts = Sequence[Sequence[int]]
 Answers = list[list[Answer]]
@@ -76,7 +75,7 @@ async def _beside_leavers(server: Server, prompts: Prompts, count: int) -> tuple
     answers = await _all(server, prompts, count)
     await asyncio.gather(*leavers)
     results = await asyncio.gather(*(work.future for work in works), return_exceptions=True)
-    left += sum(isinstance(result, Cancelled) for result in results)
+    left += sum(isinstance(result, asyncio.CancelledError) for result in results)
     return answers, _proved(left, f"{left} neighbours left")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from jackfield import Response, Server, Work
-from jackfield.errors import Cancelled, Expired, Overloaded
+from jackfield.errors import Expired, Overloaded
 from tests.core.lifecycle.fakes import in_loop, until
 from tests.plugins.generation.serving.checkpoint import artifact, request, tokens
 
@@ -103,7 +103,7 @@ def _judge(one: Asked, result: Response | BaseException) -> None:
         pieces = result.parameters["pieces"]
         assert [len(piece.tokens) for piece in pieces] == [one.parameters["max_tokens"]] * one.parameters["n"]
         assert all(piece.finish == "length" for piece in pieces)
-    elif isinstance(result, Cancelled):
+    elif isinstance(result, asyncio.CancelledError):
         assert one.cancelled
     else:
         assert isinstance(result, Expired), result
