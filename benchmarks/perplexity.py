@@ -55,7 +55,7 @@ def windows(tokenizer: TextTokenizer, tokens: int, window: int) -> tuple[list[li
     topics = pydoc_data.topics.topics
     text = "\n".join(topics[name] for name in sorted(topics))
     # by pieces: a text is refused that may be longer than the context
-    pieces = [text[start : start + 4096] for start in range(0, min(8 * tokens, len(text)), 4096)]
+    pieces = [text[start : start + 1024] for start in range(0, min(8 * tokens, len(text)), 1024)]
     found = [token for one in tokenizer.encode_batch(pieces, special=False) for token in one][:tokens]
     if len(found) < tokens:
         raise SystemExit(f"the text has {len(found)} tokens, and {tokens} are wanted")
