@@ -1,5 +1,6 @@
 # Two commands do everything, set-up included: `make demo` and `make test`.
-# `make interop` tests against clients that are heavy to install, `make sanitize` the native step with sanitizers,
+# `make interop` tests against clients that are heavy to install, `make evaluation` against lm-eval over transformers,
+# `make sanitize` the native step with sanitizers,
 # `make docs` writes references. `make bench` measures MiniLM, `make bench-all` everything in benchmarks/,
 # `make bench-peers` other servers too, which it sets up.
 
@@ -11,7 +12,7 @@ PORT   ?= 8000
 
 PEERS  := floor fastapi mosec triton
 
-.PHONY: help demo test lint types unit sanitize format docs bench bench-all bench-peers peers interop clean
+.PHONY: help demo test lint types unit sanitize format docs bench bench-all bench-peers peers interop evaluation clean
 .DEFAULT_GOAL := help
 
 help:
@@ -81,5 +82,15 @@ $(VENV)-interop/.installed: pyproject.toml constraints.txt tests/interop/require
 interop: $(VENV)/.installed $(VENV)-interop/.installed
 	$(BIN)/python -m tests.interop.run $(VENV)-interop/bin/python
 
+$(VENV)-evaluation/.installed: benchmarks/evaluation/requirements.txt
+	@echo "== installing lm-eval into $(VENV)-evaluation"
+	test -x $(VENV)-evaluation/bin/python || $(PYTHON) -m venv $(VENV)-evaluation
+	$(VENV)-evaluation/bin/python -m pip --disable-pip-version-check install -q -r $<
+	@touch $@
+
+# lm-eval gives the same figures over the OpenAI endpoint as over transformers.
+evaluation: $(VENV)/.installed $(VENV)-evaluation/.installed
+	$(BIN)/python -m benchmarks.evaluation $(VENV)-evaluation/bin/python
+
 clean:
-	rm -rf $(VENV) $(VENV)-interop $(VENV)-peers .cache dist build
+	rm -rf $(VENV) $(VENV)-interop $(VENV)-evaluation $(VENV)-peers .cache dist build

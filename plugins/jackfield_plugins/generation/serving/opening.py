@@ -35,17 +35,31 @@ def opened(
     try:
         if checkpoint.templates.by_name:
             template.check()
+        decoder = _made(make, spec, blocks, options, artifact.source)
         try:
-            decoder = make(spec, blocks)
-        except MemoryError as error:
-            raise LoadError(
-                f"'{artifact.source}' with a KV cache of {blocks} blocks, "
-                f"{blocks * block_bytes(spec, options.cache) / 2**20:.0f} MiB, does not fit into memory: {error}"
-            ) from error
+            log.info("decoder", source=artifact.source, **_about(decoder, spec, options), **_seconds(checkpoint))
+            return _joined(decoder, language, options)
+        except BaseException:
+            decoder.close()
+            raise
     except BaseException:
         language.close()
         raise
-    log.info("decoder", source=artifact.source, **_about(decoder, spec, options), **_seconds(checkpoint))
+
+
+def _made(
+    make: Callable[[DecoderSpec, int], Decoder], spec: DecoderSpec, blocks: int, options: DecoderOptions, source: str
+) -> Decoder:
+    try:
+        return make(spec, blocks)
+    except MemoryError as error:
+        raise LoadError(
+            f"'{source}' with a KV cache of {blocks} blocks, {blocks * block_bytes(spec, options.cache) / 2**20:.0f} "
+            f"MiB, does not fit into memory: {error}"
+        ) from error
+
+
+def _joined(decoder: Decoder, language: Language, options: DecoderOptions) -> GenerationExecutor:
     executor = GenerationExecutor(
         decoder,
         language.tokenizer.detokenizer,

@@ -18,8 +18,11 @@ class KeyValuePool:
     ) -> None:
         shape = (len(spec.layers), blocks, spec.key_value_heads, block_size, spec.head_size)
         self.block_size = block_size
-        self.keys = torch.zeros(shape, dtype=dtype, device=device)
-        self.values = torch.zeros(shape, dtype=dtype, device=device)
+        try:
+            self.keys = torch.zeros(shape, dtype=dtype, device=device)
+            self.values = torch.zeros(shape, dtype=dtype, device=device)
+        except RuntimeError as error:  # which is how PyTorch says that there is no memory
+            raise MemoryError(f"the pool of {blocks} KV blocks cannot be had: {error}") from error
 
     def write(self, layer: int, blocks: Tensor, offsets: Tensor, keys: Tensor, values: Tensor) -> None:
         """Put the rows' `keys` and `values` ([rows, KV heads, head size]) at `offsets` in `blocks`, both [rows]."""
