@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 PORT   ?= 8000
 
-PEERS  := floor fastapi mosec triton
+PEERS  := floor fastapi mosec triton llamacpp openvino openvino-export transformers vllm
 
 .PHONY: help demo test lint types unit sanitize format docs bench bench-all bench-peers peers interop clean
 .DEFAULT_GOAL := help
