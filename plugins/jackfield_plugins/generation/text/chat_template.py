@@ -48,6 +48,11 @@ class ChatTemplate:
         self._lock = threading.Lock()
         self._closed = False
 
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """The templates by name, as they came with the model; empty if it has none."""
+        return self._templates
+
     def check(self) -> None:
         """Compile the templates. Raises LoadError if one is not a template, or compiling it takes too much."""
         process = self._started()
