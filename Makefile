@@ -1,7 +1,7 @@
 # Two commands do everything, set-up included: `make demo` and `make test`.
 # `make interop` tests against clients that are heavy to install, `make sanitize` the native step with sanitizers,
 # `make docs` writes references. `make bench` measures MiniLM, `make bench-all` everything in benchmarks/,
-# `make bench-peers` other servers too, which it sets up.
+# `make bench-peers` and `make bench-generation` other servers too, which they set up.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -58,7 +58,10 @@ bench: bench-minilm
 bench-%: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.$*
 
-bench-all: $(addprefix bench-,coldstart minilm memory overload changing simulation decoder)
+bench-generation: $(VENV)/.installed peers
+	$(BIN)/python -m benchmarks.generation
+
+bench-all: $(addprefix bench-,coldstart coldstart_generation minilm memory overload changing simulation decoder steady_streams)
 
 bench-peers: $(VENV)/.installed peers
 	$(BIN)/python -m benchmarks.peers mlp
@@ -69,7 +72,7 @@ peers: $(PEERS:%=$(VENV)-peers/%/.installed)
 $(VENV)-peers/%/.installed: benchmarks/peers/environments/%.txt
 	@echo "== installing a peer into $(VENV)-peers/$*"
 	test -x $(VENV)-peers/$*/bin/python || $(PYTHON) -m venv $(VENV)-peers/$*
-	$(VENV)-peers/$*/bin/python -m pip --disable-pip-version-check install -q -r $<
+	$(VENV)-peers/$*/bin/python -m pip --disable-pip-version-check install -q --no-deps -r $<
 	@touch $@
 
 $(VENV)-interop/.installed: pyproject.toml constraints.txt tests/interop/requirements.txt

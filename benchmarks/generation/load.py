@@ -71,8 +71,8 @@ class _Connection(asyncio.Protocol):
             self.over.set_result(None)
 
 
-async def ask(port: int, number: int, request: bytes, heard: list[Received]) -> None:
-    """Send `request` over a connection of its own; what comes goes to `heard` while it comes."""
+async def ask(port: int, number: int, request: bytes, heard: list[Received]) -> Received:
+    """Send `request` over a connection of its own; what comes is in `heard` while it comes."""
     received = Received(number, time.perf_counter())
     heard.append(received)
     try:
@@ -80,11 +80,12 @@ async def ask(port: int, number: int, request: bytes, heard: list[Received]) -> 
             lambda: _Connection(received, request), "127.0.0.1", port
         )
     except OSError:
-        return
+        return received
     try:
         await protocol.over
     finally:
         transport.close()
+    return received
 
 
 async def load(

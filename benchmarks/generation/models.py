@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import gguf
 import numpy as np
+import structlog
 
 from jackfield_plugins.generation.checkpoints.checkpoint import Checkpoint
 from jackfield_plugins.generation.checkpoints.gguf import GgufLoader, GgufOptions
@@ -31,7 +33,8 @@ def original() -> Path:
 
 
 def checkpoint(path: Path) -> Checkpoint:
-    """As this server reads it."""
+    """As this server reads it, without its log."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     content = GgufLoader(GgufOptions()).load(str(path)).content
     assert isinstance(content, Checkpoint)
     return content

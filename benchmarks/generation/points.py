@@ -17,7 +17,7 @@ PREFIX, TAIL, AFTER_PREFIX, SHARING = 512, 16, 64, 16
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """`cut`: seconds after which a server that answers one request at a time is left."""
+    """`cut`: seconds after which a server that answers one request at a time is left; None: it is not asked."""
 
     name: str
     connections: int
@@ -44,7 +44,7 @@ def points(tokenizer: TextTokenizer, connections: list[int], number: int, second
     for clients in connections:
         count = clients * 40 if seconds else clients
         prompts = [prompt(tokenizer, PROMPT, f"{number} {clients} {one}") for one in range(count)]
-        found.append(Point(f"{clients} at a time", clients, prompts, ANSWER, seconds, max(3 * seconds, 10)))
+        found.append(Point(f"{clients} at a time", clients, prompts, ANSWER, seconds, max(2 * seconds, 10)))
     prefix = prompt(tokenizer, PREFIX, f"prefix {number}")
     for name in ("cold", "warm"):
         prompts = [following(tokenizer, prefix, TAIL, f"{number} {name} {one}") for one in range(SHARING)]

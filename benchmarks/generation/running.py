@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.generation.load import ask, completion
 from benchmarks.generation.peers import Peer, Place
-from benchmarks.generation.stream import Received, stream
+from benchmarks.generation.stream import stream
 from benchmarks.process import free_port, process
 
 _PATIENCE = 400.0
@@ -62,7 +63,16 @@ def running(peer: Peer, environments: Path, folder: Path) -> Iterator[Running]:
 
 async def _first(peer: Peer, port: int) -> str | None:
     """Ask for one token; what is wrong, None if it came."""
-    heard: list[Received] = []
-    await ask(port, 0, completion(peer.model, "Hello", 1), heard)
-    answer = stream(heard[0])
+    answer = stream(await ask(port, 0, completion(peer.model, "Hello", 1), []))
     return answer.problem or (None if answer.moments else "no answer")
+
+
+@contextmanager
+def alone(lock: Path | None) -> Iterator[None]:
+    """Hold the lock, if there is one."""
+    if lock is None:
+        yield
+        return
+    with lock.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
