@@ -92,7 +92,7 @@ def test_many_prompts_go_before_few_that_decode() -> None:
     works = [engine.submit([number] * 128, max_tokens=64, stream=True) for number in range(32)]
     engine.drain()
     last = max(engine.times[work][0] for work in works)
-    assert last < 1.7 * 32 * 128 * 0.002, "prefill waits for decoding"
+    assert last < 1.5 * 32 * 128 * 0.002, "prefill waits for decoding"
 
 
 def test_little_is_wasted_under_a_mixed_load() -> None:
