@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ def free_port() -> int:
 @contextmanager
 def process(command: Command, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run `command`; what it prints goes to `log`."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # who is ended must end this too
     with log.open("wb") as output:
         running = subprocess.Popen(
             command.words,
