@@ -24,6 +24,9 @@ from jackfield_plugins.generation.pace import Pace
 _URGENCY = 4.0
 """How much more one that waits for its first token counts than one that waits for its next, if it is not alone."""
 
+_LONG = 16
+"""More steps than these, and those that come behind a prompt need not wait for all of it."""
+
 
 class ContinuousOptions(Options):
     """What a step of text generation is made of."""
@@ -102,7 +105,7 @@ class Continuous(BatchingPolicy):
         slots = min(self._own.max_sequences, capacity.rows) - sum([work.extra.width for work in running])
         coming = len(prefilling) + len(self._paused) + min(len(waiting), max(slots, 0))
         left = most = self._chunk(rows, coming)
-        left = self._prefill(prefilling, left)
+        left = self._prefill(prefilling, left, coming > 1)
         left = self._resume(left)
         if left and not self._paused and len(waiting):
             left = self._admit(waiting, left, slots)
@@ -132,12 +135,14 @@ class Continuous(BatchingPolicy):
                 rows += progress.pending
         return rows
 
-    def _prefill(self, prefilling: Sequence[Work], left: int) -> int:
-        """On with the prompts that have been begun; how many tokens are left for others."""
+    def _prefill(self, prefilling: Sequence[Work], left: int, several: bool) -> int:
+        """On with the prompts that have been begun; how many tokens are left for others. A long one leaves half to
+        those behind it."""
         for work in prefilling:
             if not left:
                 break
-            part = min(work.extra.pending, left)
+            pending: int = work.extra.pending
+            part = min(pending, -(-left // 2) if several and pending > _LONG * left else left)
             if work not in self._paused and self._get(work, part):  # some were just preempted for one before them
                 left -= part
         return left
