@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 
 from jackfield import Request, Server
-from jackfield.errors import InvalidRequest
+from jackfield.errors import JackfieldError
 from jackfield_plugins.generation.parameters import MAX_LOGPROBS
 from jackfield_plugins.openai.call import Answer, Call
 from jackfield_plugins.openai.chat_answer import ChatChunks, Wanted, chat_completion
 from jackfield_plugins.openai.conversation import Tools, conversation
 from jackfield_plugins.openai.fault import Fault, too_long
-from jackfield_plugins.openai.generating import streamed, whole
+from jackfield_plugins.openai.generating import encoded, streamed, whole
 from jackfield_plugins.openai.models import Models, Speaker
 from jackfield_plugins.openai.sampling import checked_priority, sampling
 from jackfield_plugins.openai.schema import ChatBody
@@ -40,15 +40,15 @@ class Chat:
             parameters = _parameters(body)
             tokens, tools = await self._threads.run(body.model, conversation, speaker, body)
             request = _request(call, speaker, body, {"tokens": tokens}, parameters)
-        except InvalidRequest as error:
+        except JackfieldError as error:
             speaker.version.refused(error)
             raise
         wanted = Wanted(call, speaker, body, len(tokens), _names(tools), self._made(speaker, tools))
         if body.stream:
             await streamed(self._server, [request], call, ChatChunks(wanted))
             return None
-        (response,) = await whole(self._server, [request], call)
-        return 200, chat_completion(wanted, response)
+        responses = await whole(self._server, [request], call)
+        return 200, await encoded(chat_completion, responses, wanted, responses[0])
 
     def _made(self, speaker: Speaker, tools: Tools) -> Any:
         return None if tools is None else parser_for(self._parser, speaker.language)

@@ -68,7 +68,7 @@ class ChatChunks:
                 if choice is None:
                     choice = self._choices[index] = _Streamed(self._wanted, index)
                     found.append(frame.chunk(choice.chunk({"role": "assistant", "content": ""})))
-                frame.count(len(piece.tokens))
+                frame.count(number, len(piece.tokens))
                 if self._plain and not piece.finish:
                     found.append(frame.start(index, _CONTENT) + orjson.dumps(piece.text) + _GOES_ON + frame.end())
                 else:

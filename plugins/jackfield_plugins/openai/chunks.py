@@ -25,7 +25,7 @@ class Frame:
         self._include = options is not None and bool(options.include_usage)
         self._continuous = options is not None and bool(options.continuous_usage_stats)
         self._prompt = prompt
-        self._said = 0
+        self._said: dict[int, int] = {}
         self._usages: list[Usage] = []
         self._end = b'],"usage":null}\n\n' if self._include else b"]}\n\n"
         self._starts: dict[int, bytes] = {}
@@ -40,16 +40,16 @@ class Frame:
     def end(self) -> bytes:
         """What stands behind a choice."""
         if self._continuous:
-            return b'],"usage":' + orjson.dumps(counted(self._prompt, self._said)) + b"}\n\n"
+            return b'],"usage":' + orjson.dumps(counted(self._prompt, sum(self._said.values()))) + b"}\n\n"
         return self._end
 
     def chunk(self, choice: dict[str, Any]) -> bytes:
         """A whole chunk of `choice`."""
         return self._head + orjson.dumps(choice) + self.end()
 
-    def count(self, tokens: int) -> None:
-        """So many more tokens were said."""
-        self._said += tokens
+    def count(self, number: int, tokens: int) -> None:
+        """So many more tokens were said for request `number`."""
+        self._said[number] = self._said.get(number, 0) + tokens
 
     def used(self, usage: Usage) -> None:
         """One request is over."""

@@ -81,7 +81,7 @@ class CompletionChunks:
             if self._echo and first not in self._legacy:
                 found += self._echoed(number, response)
             for piece in response.parameters["pieces"]:
-                frame.count(len(piece.tokens))
+                frame.count(number, len(piece.tokens))
                 index = first + piece.index
                 if self._plain and not piece.finish:
                     found.append(frame.start(index, _TEXT) + orjson.dumps(piece.text) + _GOES_ON + frame.end())

@@ -9,12 +9,12 @@ import msgspec
 import numpy as np
 
 from jackfield import Array, Request, Server
-from jackfield.errors import InvalidRequest, TooLarge
+from jackfield.errors import JackfieldError, TooLarge
 from jackfield_plugins.generation.parameters import MAX_LOGPROBS
 from jackfield_plugins.openai.call import Answer, Call
 from jackfield_plugins.openai.completion_answer import CompletionChunks, Wanted, completion
 from jackfield_plugins.openai.fault import CONTEXT, Fault, too_long
-from jackfield_plugins.openai.generating import streamed, whole
+from jackfield_plugins.openai.generating import encoded, streamed, whole
 from jackfield_plugins.openai.models import Models, Speaker
 from jackfield_plugins.openai.prompts import Prompts, prompts
 from jackfield_plugins.openai.sampling import checked_priority, sampling
@@ -50,14 +50,15 @@ class Completions:
             parameters = _parameters(body)
             found = await self._threads.run(body.model, _prompts, speaker, body, self._most)
             requests = [self._request(call, speaker, body, one, parameters) for one in found]
-        except InvalidRequest as error:
+        except JackfieldError as error:
             speaker.version.refused(error)
             raise
         wanted = Wanted(call, speaker, body, found, parameters.get("n", 1))
         if body.stream:
             await streamed(self._server, requests, call, CompletionChunks(wanted))
             return None
-        return 200, completion(wanted, await whole(self._server, requests, call))
+        responses = await whole(self._server, requests, call)
+        return 200, await encoded(completion, responses, wanted, responses)
 
     def _request(
         self, call: Call, speaker: Speaker, body: CompletionBody, prompt: Prompt, parameters: dict[str, Any]

@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 
 from jackfield import Array, Server, Version
-from jackfield.errors import InvalidRequest, TooLarge
+from jackfield.errors import InvalidRequest, JackfieldError, TooLarge
 from jackfield_plugins.encoding.text_encoder import FILL, TextEncoder
 from jackfield_plugins.openai.call import Answer, Call
 from jackfield_plugins.openai.fault import CONTEXT, Fault
@@ -61,7 +61,7 @@ class Embeddings:
                     "dimensions",
                 )
             rows = await self._threads.run(version.model, _rows, encoder, body.input, self._most)
-        except InvalidRequest as error:
+        except JackfieldError as error:
             version.refused(error)
             raise
         requests = [

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Protocol
+from typing import Any, ParamSpec, Protocol
 
 from jackfield import Request, Response, Server, Stream
 from jackfield.web import exchange, streaming
 from jackfield_plugins.openai.call import Call
+from jackfield_plugins.openai.logprobs import LARGE, told_in
+
+P = ParamSpec("P")
+_MANY = 16  # responses that are told of on the event loop
 
 
 class Chunks(Protocol):
-    """Makes events of responses."""
+    """Makes events of responses. Those of one request are given one after the other, not always on one thread."""
 
     def of(self, number: int, responses: Sequence[Response]) -> bytes:
         """The events that tell of `responses` to request `number`; none: b""."""
@@ -36,6 +40,15 @@ async def whole(server: Server, requests: Sequence[Request], call: Call) -> list
         await _ended(tasks)
 
 
+async def encoded(
+    encode: Callable[P, bytes], responses: Sequence[Response], *args: P.args, **kwargs: P.kwargs
+) -> bytes:
+    """What `encode` makes of an answer that tells of `responses`, on another thread if that is much."""
+    if told_in(responses) > LARGE or len(responses) > _MANY:
+        return await asyncio.to_thread(encode, *args, **kwargs)
+    return encode(*args, **kwargs)
+
+
 async def streamed(server: Server, requests: Sequence[Request], call: Call, chunks: Chunks) -> None:
     """Send the events of all `requests` as they come, those of different requests among each other.
 
@@ -43,10 +56,10 @@ async def streamed(server: Server, requests: Sequence[Request], call: Call, chun
     async with AsyncExitStack() as stack:
         streams = [await stack.enter_async_context(streaming(server, request, call.receive)) for request in requests]
         if len(streams) == 1:
-            await _relay(0, streams[0], call, chunks)
+            await relay(0, streams[0], call, chunks)
         else:
             tasks = [
-                asyncio.ensure_future(_relay(number, stream, call, chunks)) for number, stream in enumerate(streams)
+                asyncio.ensure_future(relay(number, stream, call, chunks)) for number, stream in enumerate(streams)
             ]
             try:
                 await asyncio.gather(*tasks)
@@ -55,10 +68,15 @@ async def streamed(server: Server, requests: Sequence[Request], call: Call, chun
     await call.events.end(chunks.end())
 
 
-async def _relay(number: int, stream: Stream, call: Call, chunks: Chunks) -> None:
+async def relay(number: int, stream: Stream, call: Call, chunks: Chunks) -> None:
+    """Send the events of one stream as they come, all that are ready in one go."""
     events = call.events
     async for response in stream:
-        data = chunks.of(number, [response, *stream.ready()])
+        responses = [response, *stream.ready()]
+        if told_in(responses) > LARGE:
+            data = await asyncio.to_thread(chunks.of, number, responses)
+        else:
+            data = chunks.of(number, responses)
         if data:
             await events.write(data)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from jackfield import Response
 from jackfield_plugins.generation.answer import Piece
 from jackfield_plugins.generation.sampling.logprobs import Likelihood
 from jackfield_plugins.generation.text.tokenizer import TextTokenizer
@@ -12,6 +13,21 @@ from jackfield_plugins.openai.spelling import TokenTexts
 
 _LEAST = -9999.0
 """What stands for a token that cannot be: JSON knows no infinity."""
+LARGE = 2000
+"""Log-probabilities that are told on the event loop."""
+
+
+def told_in(responses: Iterable[Response]) -> int:
+    """How many log-probabilities `responses` tell, likeliest tokens included."""
+    found = 0
+    for response in responses:
+        for piece in response.parameters["pieces"]:
+            if piece.likelihoods:
+                found += len(piece.likelihoods) * (1 + len(piece.likelihoods[0].top))
+        prompt = response.parameters.get("prompt_likelihoods")
+        if prompt:
+            found += len(prompt) * (1 + len(prompt[-1].top if prompt[-1] is not None else ()))
+    return found
 
 
 def of_chat(piece: Piece, texts: TokenTexts) -> dict[str, Any] | None:

@@ -53,7 +53,10 @@ def _given(body: bytes, steps: list[str]) -> str:
     """What stands in `body` at `steps`."""
     if len(body) > _WORTH_LOOKING:
         return ""
-    value: Any = msgspec.json.decode(body)
+    try:
+        value: Any = msgspec.json.decode(body)
+    except (ValueError, RecursionError):  # what comes behind is no better
+        return ""
     for step in steps:
         if isinstance(value, dict):
             value = value.get(step, _NOTHING)

@@ -12,6 +12,9 @@ import secrets
 from typing import Any
 
 from jackfield_plugins.generation.text.tokenizer import TextTokenizer
+from jackfield_plugins.openai.fault import Fault
+
+_DEEPEST = 100
 
 
 class Hidden:
@@ -23,16 +26,17 @@ class Hidden:
         self._found: list[str] = []
         self._nonce = secrets.token_hex(8)  # nobody can write a mark of their own
 
-    def hide(self, value: Any) -> Any:
-        """`value`, plain data, with marks in place of spellings; itself if there are none."""
-        if self._spellings is None:
-            return value
+    def hide(self, value: Any, depth: int = 0) -> Any:
+        """`value`, plain data, with marks in place of spellings. Raises Fault if it is nested more deeply than any
+        template looks."""
+        if depth > _DEEPEST:
+            raise Fault(f"what the chat template is given may be nested {_DEEPEST} deep, not more")
         if isinstance(value, str):
-            return self._spellings.sub(self._marked, value)
+            return value if self._spellings is None else self._spellings.sub(self._marked, value)
         if isinstance(value, dict):
-            return {self.hide(key): self.hide(one) for key, one in value.items()}
+            return {self.hide(key): self.hide(one, depth + 1) for key, one in value.items()}
         if isinstance(value, list):
-            return [self.hide(one) for one in value]
+            return [self.hide(one, depth + 1) for one in value]
         return value
 
     def mark(self) -> str:

@@ -20,14 +20,16 @@ from jackfield.errors import (
     Unsupported,
 )
 from jackfield.web import BodyTimeout
+from jackfield_plugins.open_inference.compression import UnknownEncoding
 from jackfield_plugins.openai.fault import Fault, UnknownModel
 
-_NAMED = re.compile(r"^parameter '(\w+)'")
+_NAMED = re.compile(r"^parameter '(\w+)")
 
 INVALID, SERVER, BUSY = "invalid_request_error", "server_error", "rate_limit_error"
 
 _Row = tuple[type[JackfieldError], int, str, str | None]
 _KINDS: tuple[_Row, ...] = (  # subclasses stand before their base
+    (UnknownEncoding, 415, INVALID, "unsupported"),
     (BodyTimeout, 408, INVALID, "timeout"),
     (Fault, 400, INVALID, None),
     (TooLarge, 413, INVALID, "too_large"),

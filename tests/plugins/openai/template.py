@@ -46,3 +46,12 @@ def with_template(name: str, template: str) -> Path:
             [sys.executable, "-m", "gguf.scripts.gguf_new_metadata", *arguments], check=True, capture_output=True
         )
     return path
+
+
+EVIL = """\
+{%- set last = messages[-1].content %}
+{%- if last == 'loop' %}{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}
+{%- elif last == 'memory' %}{{ 'x' * (10000000000 * messages | length) }}
+{%- elif last == 'escape' %}{{ ''.__class__.__mro__[1].__subclasses__() }}
+{%- else %}{{- '<|im_start|>user\\n' + last + '<|im_end|>\\n<|im_start|>assistant\\n' }}
+{%- endif %}"""

@@ -49,7 +49,10 @@ class Hermes(CallParser):
 
     def _part(self, part: str, closed: bool, found: Said) -> None:
         if not self._inside:
-            if part and not (self._called and part.isspace()):
+            if self._called:  # what parts calls from each other and from the text behind is no text
+                part = part.lstrip()
+            if part:
+                self._called = False
                 found.append(part)
             return
         value = first_json(part)
