@@ -38,6 +38,8 @@ class Decoder(ABC):
     """Positions in a block."""
     blocks: int
     """Blocks in the pool, numbered from 0."""
+    threads: int = 1
+    """How many threads may be used for what is done beside it on the host, such as sampling."""
 
     @abstractmethod
     def run(self, rows: TokenRows) -> Array:

@@ -16,10 +16,11 @@ from jackfield_plugins.generation.answer import MakeDetokenizer
 from jackfield_plugins.generation.blocks import BlockPool, blocks_for
 from jackfield_plugins.generation.cache import KeyValueCache
 from jackfield_plugins.generation.decoder import Decoder, TokenRows
+from jackfield_plugins.generation.native.sampler import sampler_for
 from jackfield_plugins.generation.parameters import DEFAULTS, Parameters
 from jackfield_plugins.generation.rows import Rows
-from jackfield_plugins.generation.sampling.logprobs import Likelihood, likelihood
-from jackfield_plugins.generation.sampling.sampler import choose
+from jackfield_plugins.generation.sampling.logprobs import Likelihood
+from jackfield_plugins.generation.sampling.sampler import Sampler
 from jackfield_plugins.generation.sequence import Generation, Sequence
 
 _WARM = (1, 16, 128)
@@ -43,7 +44,8 @@ class _Plan:
 class GenerationExecutor(SequenceExecutor):
     """Runs `decoder`. `detokenizer` makes one for each sequence; None: answers are tokens only. `ends`: the tokens with
     which the model ends an answer. `sequences`: most that share a step. `prefixes`: whether the cache finds them again.
-    `defaults`: what holds where a request says nothing. `close`: called when this is closed.
+    `defaults`: what holds where a request says nothing. `close`: called when this is closed. `sampler`: None takes the
+    best here; it is closed with this.
     """
 
     def __init__(
@@ -55,9 +57,11 @@ class GenerationExecutor(SequenceExecutor):
         prefixes: bool = True,
         defaults: Parameters = DEFAULTS,
         close: Callable[[], None] | None = None,
+        sampler: Sampler | None = None,
     ) -> None:
         self.signature = SIGNATURE
         self.decoder = decoder
+        self.sampler = sampler or sampler_for(decoder.spec.vocabulary, decoder.threads)
         self.pool = BlockPool(decoder.blocks, decoder.block_size)
         self.cache = KeyValueCache(self.pool, sequences, decoder.spec.context, prefixes)
         self.rows: Rows[Sequence] = Rows(self.cache.tables, sequences + 256)
@@ -143,7 +147,7 @@ class GenerationExecutor(SequenceExecutor):
         ran = time.perf_counter()
         choices = [sequence.choice for sequence in plan.chosen]
         plain = all(choice.plain for choice in choices)
-        tokens, likely, faults = choose(logits, plan.where, choices, plain)
+        tokens, likely, faults = self.sampler.choose(logits, plan.where, choices, plain)
         failed = {plan.chosen[place]: error for place, error in faults.items()}
         self._computed(plan, logits)
         self._said(plan, tokens, likely)
@@ -173,6 +177,7 @@ class GenerationExecutor(SequenceExecutor):
     def close(self) -> None:
         """Give back the decoder's memory."""
         self.decoder.close()
+        self.sampler.close()
         if self._close is not None:
             self._close()
 
@@ -207,10 +212,13 @@ class GenerationExecutor(SequenceExecutor):
         found, p = generation.prompt_likelihoods, generation.parameters
         assert found is not None
         assert p.logprobs is not None
-        for number in range(part):
-            position = sequence.computed + number + 1
-            if len(found) == position < generation.prompt:  # not what was told before it was preempted
-                found.append(likelihood(logits[at + number], int(sequence.tokens[position]), p.logprobs))
+        # not the last token of the prompt, nor what was told before it was preempted
+        first = max(len(found) - 1 - sequence.computed, 0)
+        last = min(part, generation.prompt - 1 - sequence.computed)
+        if first < last:
+            next_tokens = sequence.tokens[sequence.computed + first + 1 : sequence.computed + last + 1]
+            rows = np.arange(at + first, at + last)
+            found += self.sampler.likelihoods(logits, rows, next_tokens, p.logprobs)
 
     def _said(self, plan: _Plan, tokens: Array, likely: list[Likelihood | None] | None) -> None:
         """Each sequence gets its next token."""

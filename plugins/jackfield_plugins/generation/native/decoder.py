@@ -35,6 +35,7 @@ class NativeDecoder(Decoder):
         self.blocks = blocks
         self.block_size = block_size
         self.options = options or NativeOptions()
+        self.threads = self.options.threads_here()
         self._library = library()
         self.instruction_set = chosen_set(self._library, self.options)
         """By the library's numbers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from jackfield.errors import InvalidRequest, TooLarge
@@ -11,6 +11,20 @@ from jackfield_plugins.generation.text.pieces import pieces_of
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
+
+
+class _Known(dict[int, bytes]):
+    """What tokens stand for, as far as anybody has asked. No token that there is not stays in it."""
+
+    def __init__(self, piece: Callable[[int], bytes]) -> None:
+        super().__init__()
+        self._piece = piece
+
+    def __missing__(self, token: int) -> bytes:
+        found = self._piece(token)
+        if found:
+            self[token] = found
+        return found
 
 
 class TextTokenizer:
@@ -31,6 +45,7 @@ class TextTokenizer:
         added = tokenizer.get_added_tokens_decoder()
         self.special: frozenset[int] = frozenset(token for token, about in added.items() if about.special)
         """Tokens that mark something, and are not shown as text."""
+        self._spelt, self._told = _Known(self.piece), _Known(self._shown)
         longest = max((len(spelling.encode()) for spelling in tokenizer.get_vocab()), default=1)
         self.largest = longest * context * slack
 
@@ -67,8 +82,8 @@ class TextTokenizer:
         """A new one, for one sequence."""
         if self._pieces is None:
             return WindowDetokenizer(lambda ids: self._tokenizer.decode(list(ids), skip_special_tokens=not special))
-        shown = self.piece if special else self._shown
-        return ByteDetokenizer(shown, self._pieces.strips)
+        known = self._spelt if special else self._told
+        return ByteDetokenizer(known.__getitem__, self._pieces.strips)
 
     def piece(self, token: int) -> bytes:
         """The bytes that `token` stands for, as far as it can be told alone; none for a token that has no spelling."""
