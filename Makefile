@@ -2,7 +2,7 @@
 # `make interop` tests against clients that are heavy to install, `make evaluation` against lm-eval over transformers,
 # `make sanitize` the native step with sanitizers,
 # `make docs` writes references. `make bench` measures MiniLM, `make bench-all` everything in benchmarks/,
-# `make bench-peers` other servers too, which it sets up.
+# `make bench-peers` and `make bench-generation` other servers too, which they set up.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 PORT   ?= 8000
 
-PEERS  := floor fastapi mosec triton
+PEERS  := floor fastapi mosec triton llamacpp openvino openvino-export transformers vllm
 
 .PHONY: help demo test lint types unit sanitize format docs bench bench-all bench-peers peers interop evaluation clean
 .DEFAULT_GOAL := help
@@ -59,7 +59,10 @@ bench: bench-minilm
 bench-%: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.$*
 
-bench-all: $(addprefix bench-,coldstart minilm memory overload changing simulation decoder chunks)
+bench-generation: $(VENV)/.installed peers
+	$(BIN)/python -m benchmarks.generation
+
+bench-all: $(addprefix bench-,coldstart coldstart_generation minilm memory overload changing simulation decoder chunks steady_streams)
 
 bench-peers: $(VENV)/.installed peers
 	$(BIN)/python -m benchmarks.peers mlp
@@ -70,7 +73,7 @@ peers: $(PEERS:%=$(VENV)-peers/%/.installed)
 $(VENV)-peers/%/.installed: benchmarks/peers/environments/%.txt
 	@echo "== installing a peer into $(VENV)-peers/$*"
 	test -x $(VENV)-peers/$*/bin/python || $(PYTHON) -m venv $(VENV)-peers/$*
-	$(VENV)-peers/$*/bin/python -m pip --disable-pip-version-check install -q -r $<
+	$(VENV)-peers/$*/bin/python -m pip --disable-pip-version-check install -q --no-deps -r $<
 	@touch $@
 
 $(VENV)-interop/.installed: pyproject.toml constraints.txt tests/interop/requirements.txt

@@ -67,16 +67,18 @@ def parameters(spec: DecoderSpec) -> tuple[int, int]:
     return layer * len(spec.layers), head
 
 
-def least(spec: DecoderSpec, decoder: NativeDecoder, rows: TokenRows, read: float, products: float) -> float:
-    """Seconds that the step takes at best. Integer products count four to a product of floats."""
+def least(
+    spec: DecoderSpec, weights: int, rows: TokenRows, options: NativeOptions, read: float, products: float
+) -> float:
+    """Seconds that a step takes at best which reads `weights` bytes of them. Integer products count four to a product
+    of floats."""
     count, positions = len(rows.tokens), rows.positions.astype(np.int64) + 1
     layers, head = parameters(spec)
     a_position = 2 * spec.key_value_heads * spec.head_size * len(spec.layers)
     lines = int(np.unique(rows.lines).size)
     seen = int(sum(positions[rows.lines == line].max() for line in range(lines)))
-    size = 2 if decoder.options.cache == "half" else 4
-    bytes_read = decoder.weight_bytes + seen * a_position * size
-    linear = (layers * count + head * len(rows.wanted)) / (4 if decoder.options.arithmetic == "integer" else 1)
+    bytes_read = weights + seen * a_position * (2 if options.cache == "half" else 4)
+    linear = (layers * count + head * len(rows.wanted)) / (4 if options.arithmetic == "integer" else 1)
     attention = float(positions.sum()) * a_position * (spec.heads // spec.key_value_heads)
     return max(bytes_read / read, (linear + attention) / products)
 
@@ -131,7 +133,8 @@ def main() -> None:
         cells = []
         for rows in shapes.values():
             took = measured(decoder, rows, arguments.seconds)
-            cells.append(f"{took * 1e3:.1f} ({least(spec, decoder, rows, read, products) / took:.2f})")
+            best = least(spec, decoder.weight_bytes, rows, options, read, products)
+            cells.append(f"{took * 1e3:.1f} ({best / took:.2f})")
             if arguments.phases:
                 print(f"  {len(rows.tokens)} rows: {phases(decoder, rows)}")
         print(f"| {name(way)} | " + " | ".join(cells) + " |")
