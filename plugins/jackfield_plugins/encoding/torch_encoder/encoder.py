@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 
 from jackfield import Array
@@ -37,6 +38,8 @@ class TorchEncoder:
 
     def __call__(self, step: Packed) -> Array:
         """The embeddings of the texts of `step`: float32 [texts, hidden]."""
+        if not len(step.tokens):
+            return np.zeros((0, self.spec.hidden), np.float32)
         with torch.inference_mode():
             pieces = Pieces(len(step.tokens), self._steady.sizes)
             rows = self._words[torch.from_numpy(step.tokens)].add_(self._positions[torch.from_numpy(step.positions)])
@@ -47,7 +50,7 @@ class TorchEncoder:
                 attended = pieces.filled(attend(projected, lengths, heads))
                 states = [layer.after(state, part) for state, part in zip(states, attended, strict=True)]
             found: Array = pieces.joined(states).numpy()
-        return pooled(found.reshape(-1, self.spec.hidden), step.lengths, self._pooling, self._normalize)
+        return pooled(found, step.lengths, self._pooling, self._normalize)
 
     def describe(self) -> Mapping[str, str]:
         """What is in force, for people."""
