@@ -26,7 +26,7 @@ class EncoderOptions(Options):
     """How a text's tokens become one vector; None: as the folder says (1_Pooling/config.json), else their mean."""
     normalize: bool | None = None
     """Whether embeddings have unit length; None: as the folder says (modules.json), else they do not."""
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=16)] | None = None
     """Most tokens of a text; None: as the folder says (sentence_bert_config.json), else as many as have positions."""
     truncate: bool = False
     """Whether a longer text is cut; otherwise it is refused."""

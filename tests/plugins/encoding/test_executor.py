@@ -90,7 +90,6 @@ def test_long_texts_are_cut_where_it_is_asked_for(tmp_path: Path) -> None:
     executor = folders.opened(tmp_path, truncate=True)
     long = "abcdefghij" * 10_000
     (answer,) = right(executor, [{"text": folders.texts(long, "ab")}])
-    kept = [2, folders.PIECES.index("a"), *(folders.PIECES.index(f"##{letter}") for letter in long[1:62]), 3]
     unknown = [2, folders.PIECES.index("[UNK]"), 3]  # a word of more than a hundred letters
     np.testing.assert_array_equal(answer[0], right(executor, [{"tokens": np.array([unknown], np.int32)}])[0][0])
     spaced = " ".join(long)
