@@ -13,10 +13,10 @@ from jackfield import Array
 from jackfield.errors import LoadError
 from jackfield_plugins.generation.decoder import Decoder, TokenRows
 from jackfield_plugins.generation.spec import DecoderSpec
-from jackfield_plugins.generation.torch_decoder.attention import SPAN, attend
+from jackfield_plugins.generation.torch_decoder.attention import SPAN, Scoring, attend
 from jackfield_plugins.generation.torch_decoder.layer import Heads, TorchLayer, rms_norm
 from jackfield_plugins.generation.torch_decoder.packing import pack
-from jackfield_plugins.generation.torch_decoder.pool import KeyValuePool
+from jackfield_plugins.generation.torch_decoder.pool import Cached, KeyValuePool
 from jackfield_plugins.generation.torch_decoder.rotation import Rotation
 from jackfield_plugins.generation.torch_decoder.steady import Steady
 from jackfield_plugins.generation.torch_decoder.tiles import Pieces
@@ -55,7 +55,9 @@ class TorchDecoder(Decoder):
             tied = spec.head.weight is spec.embedding
             self._embedding = self._head.weight if tied else tensor_of(spec.embedding, self._device)
             dtype = torch.float32 if cache == "fp32" else torch.float16
-            self._pool = KeyValuePool(spec, blocks, block_size, dtype, self._device)
+            cached = [Cached(spec.key_value_heads, spec.head_size, spec.head_size)] * len(spec.layers)
+            self._pool = KeyValuePool(cached, blocks, block_size, dtype, self._device)
+            self._scoring = [Scoring(spec.head_size**-0.5, layer.window) for layer in spec.layers]
             self._rotation = Rotation(spec.rope, min(spec.context, blocks * block_size), self._device)
             self._steady = Steady.tried(spec, self._layers[0], self._logits, self._device)
 
@@ -100,7 +102,7 @@ class TorchDecoder(Decoder):
             self._pool.write(number, blocks, offsets, keys, values)
             attended = queries.new_empty(len(tokens), self._spec.heads * self._spec.head_size)
             for part in tiles:
-                attended[part.rows] = attend(self._pool, number, queries, part, layer.window)
+                attended[part.rows] = attend(self._pool, number, queries, part, self._scoring[number])
             states = [layer.after(state, part) for state, part in zip(states, pieces.filled(attended), strict=True)]
         return self._wanted(pieces.joined(states)[self._on_device(rows.wanted)])
 
