@@ -1,4 +1,4 @@
-"""Where transformers calls us: an attention function and a mask function under a name of ours.
+"""Where transformers calls us: functions for attention, masks and experts under a name of ours.
 
 Whatever model runs, its attention comes here, and finds what is running on this thread: a probe or a part of a step.
 """
@@ -13,8 +13,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from jackfield_plugins.generation.transformers_decoder.experts import run_experts
+
 NAME = "jackfield"
-"""What the implementation of attention is called in a model's configuration."""
+"""What the implementation of attention, and of experts, is called in a model's configuration."""
 MaskFunction = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 """Of a batch's, a head's, a query's and a key's number, whether that query attends to that key."""
 
@@ -52,9 +54,25 @@ RUNNING: ContextVar[Running] = ContextVar("jackfield.transformers.running")
 def register() -> None:
     """Make the name known to transformers. More often than once does nothing."""
     from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.integrations.moe import ExpertsInterface
 
     AttentionInterface.register(NAME, _attention)
     AttentionMaskInterface.register(NAME, _mask)
+    ExpertsInterface.register(NAME, run_experts)
+
+
+def take_over(model: Any) -> None:
+    """Let `model` attend, and run its experts, by our functions from now on."""
+    model.set_attn_implementation(NAME)
+    if model._can_set_experts_implementation():
+        model.set_experts_implementation(NAME)
+
+
+def give_back(model: Any) -> None:
+    """Let `model` attend, and run its experts, as it does by itself."""
+    model.set_attn_implementation("eager")
+    if model._can_set_experts_implementation():
+        model.set_experts_implementation("eager")
 
 
 def _attention(

@@ -13,7 +13,7 @@ from torch import Tensor
 from jackfield.errors import LoadError
 from jackfield_plugins.generation.torch_decoder.attention_trial import LARGE, queries_in_a_tile
 from jackfield_plugins.generation.torch_decoder.pool import KeyValuePool
-from jackfield_plugins.generation.transformers_decoder.interface import NAME, RUNNING, register
+from jackfield_plugins.generation.transformers_decoder.interface import RUNNING, register, take_over
 from jackfield_plugins.generation.transformers_decoder.passes import Passes
 from jackfield_plugins.generation.transformers_decoder.probe import Probe, Site
 from jackfield_plugins.generation.transformers_decoder.reference import reference
@@ -55,7 +55,7 @@ def open_model(
     name = f"'{source}' ({type(model).__name__})"
     kind = model.get_output_embeddings().weight.dtype
     with torch.inference_mode():
-        model.set_attn_implementation(NAME)
+        take_over(model)
         sites = _probed(model, name, vocabulary, context, target)
         each = [-(-length // _BLOCK) for length in (TOKENS, TOKENS, *lengths(context))]
         cached = [site.cached for site in sites]
@@ -108,7 +108,9 @@ def _probed(model: Any, name: str, vocabulary: int, context: int, device: torch.
     tokens = torch.arange(min(4, context), device=device)[None] % vocabulary
     token = RUNNING.set(probe)
     try:
-        result = model(input_ids=tokens, position_ids=torch.arange(tokens.shape[1], device=device)[None], use_cache=False)
+        result = model(
+            input_ids=tokens, position_ids=torch.arange(tokens.shape[1], device=device)[None], use_cache=False
+        )
     except LoadError:
         raise
     except Exception as error:  # whatever a model does without what we do not give it

@@ -110,7 +110,9 @@ class _Part:
     def finish(self) -> None:
         """Raises RuntimeError if the model has attended less often than it did when it was probed."""
         if self._next != len(self._sites):
-            raise RuntimeError(f"the model attended {self._next} times, and {len(self._sites)} times when it was probed")
+            raise RuntimeError(
+                f"the model attended {self._next} times, and {len(self._sites)} times when it was probed"
+            )
 
 
 def parts(rows: int, sizes: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from jackfield_plugins.generation.transformers_decoder.interface import NAME
+from jackfield_plugins.generation.transformers_decoder.interface import give_back, take_over
 
 
 class _Far(DynamicCache):
@@ -34,12 +34,12 @@ class _Far(DynamicCache):
 
 def reference(model: Any, tokens: Tensor, start: int) -> Tensor:
     """Logits of `tokens` ([n]), float32 [n, vocabulary], which begin at position `start` and attend to nothing before
-    it. The model has our attention afterwards."""
-    model.set_attn_implementation("eager")
+    it. The model runs by our functions afterwards."""
+    give_back(model)
     try:
         positions = torch.arange(start, start + len(tokens), device=tokens.device)[None]
         result = model(input_ids=tokens[None], position_ids=positions, cache=_Far(start), use_cache=True)
     finally:
-        model.set_attn_implementation(NAME)
+        take_over(model)
     logits: Tensor = result.logits[0].float()
     return logits

@@ -75,9 +75,13 @@ def _checked(config: Any, model: Any, source: str) -> Suitable:
     kinds = set(getattr(config, "layer_types", None) or ()) - _ABOUT_NETWORKS
     about = f"'{source}' ({model.__name__})"
     if foreign := sorted(kinds - _SERVED):
-        raise LoadError(f"{about} has layers of the kind '{foreign[0]}', and only attention over all or a window is run")
+        raise LoadError(
+            f"{about} has layers of the kind '{foreign[0]}', and only attention over all or a window is run"
+        )
     if model._is_stateful and not kinds:
-        raise LoadError(f"{about} keeps a state in place of keys and values, as state-space models do: it cannot be run")
+        raise LoadError(
+            f"{about} keeps a state in place of keys and values, as state-space models do: it cannot be run"
+        )
     parameters = inspect.signature(model.forward).parameters
     if missing := [name for name in ("position_ids", "cache", "logits_to_keep") if name not in parameters]:
         raise LoadError(f"{about} takes no '{missing[0]}', without which it cannot be run row by row")
