@@ -3,7 +3,8 @@
 `weights` holds tensors by name, `mapped` maps files, `dequantise` makes numbers of what is stored.
 `safetensors_files`, `documents`, `generation_config` and `huggingface_settings` read a folder; `gguf_reading`,
 `gguf_file`, `gguf_settings`, `gguf_vocabulary` and `gguf_splitting` a GGUF file. `hub` fetches, `hashes` checks what is
-pinned. Both loaders give a `checkpoint.Checkpoint`.
+pinned. Both loaders give a `checkpoint.Checkpoint`; of an architecture that
+only transformers knows, `huggingface` gives a `checkpoint.FolderCheckpoint`.
 """
 
 from __future__ import annotations

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from jackfield import Artifact, Loader
 from jackfield.errors import LoadError
 from jackfield_plugins.generation.architectures.build import build
-from jackfield_plugins.generation.architectures.known import of_models
-from jackfield_plugins.generation.checkpoints.checkpoint import KIND, Checkpoint
+from jackfield_plugins.generation.architectures.known import model_names, of_models
+from jackfield_plugins.generation.checkpoints.checkpoint import FOLDER_KIND, KIND, Checkpoint, FolderCheckpoint
 from jackfield_plugins.generation.checkpoints.documents import read_json
 from jackfield_plugins.generation.checkpoints.generation_config import defaults_of, templates_of
 from jackfield_plugins.generation.checkpoints.hashes import Hash, check_hash
@@ -17,6 +18,7 @@ from jackfield_plugins.generation.checkpoints.huggingface_settings import settin
 from jackfield_plugins.generation.checkpoints.phases import Phases
 from jackfield_plugins.generation.checkpoints.safetensors_files import files, read_folder
 from jackfield_plugins.generation.text.tokenizer import TextTokenizer
+from jackfield_plugins.generation.transformers_decoder.suitable import installed, suitable
 
 
 class HuggingFaceOptions(HubOptions):
@@ -29,8 +31,9 @@ class HuggingFaceOptions(HubOptions):
 class HuggingFaceLoader(Loader):
     """Opens a folder, or `hf:owner/name` and `hf:owner/name@revision`.
 
-    Gives artifacts of the kind `decoder`, whose content is a Checkpoint. Weights are mapped, not read; no pickle is
-    opened or fetched, and no code.
+    Gives artifacts of the kind `decoder`, whose content is a Checkpoint; weights are mapped, not read. Of an
+    architecture that only transformers knows, if that is installed, the kind is `transformers-decoder` and the content
+    a FolderCheckpoint. No pickle is opened or fetched, and no code.
     """
 
     options = HuggingFaceOptions
@@ -61,16 +64,29 @@ class HuggingFaceLoader(Loader):
             models = config.get("architectures")
             if not isinstance(models, list) or not models or not all(isinstance(model, str) for model in models):
                 raise LoadError(f"'{source}/config.json' does not say 'architectures', a list of names")
-            architecture = of_models(models, source)
-            settings = settings_of(config, architecture, f"{source}/config.json")
+            architecture = of_models(models)
+        if architecture is None:
+            return self._of_transformers(folder, config, models, source, phases)
         with phases.phase("weights"):
+            settings = settings_of(config, architecture, f"{source}/config.json")
             self._check_hashes(folder, source)
             spec = build(architecture, settings, read_folder(folder, source), architecture.hugging_face)
-        with phases.phase("tokenizer"):
-            tokenizer = _tokenizer(folder, source, settings.vocabulary, settings.context)
-            templates = templates_of(folder, source)
-            defaults = defaults_of(folder, config, templates, tokenizer, source)
-        return Artifact(KIND, source, Checkpoint(spec, tokenizer, templates, defaults, phases.seconds), None)
+        text = _text(folder, config, settings.vocabulary, settings.context, source, phases)
+        return Artifact(KIND, source, Checkpoint(spec, **text), None)
+
+    def _of_transformers(
+        self, folder: Path, config: dict[str, Any], models: list[str], source: str, phases: Phases
+    ) -> Artifact:
+        if not installed():
+            raise LoadError(
+                f"'{source}' is of the architecture '{', '.join(models)}', and only these are known: {model_names()}; "
+                "the extra `transformers` brings more: pip install 'jackfield[text,transformers]'"
+            )
+        with phases.phase("transformers"):
+            known = suitable(folder, models, source)
+            self._check_hashes(folder, source)
+        text = _text(folder, config, known.vocabulary, known.context, source, phases)
+        return Artifact(FOLDER_KIND, source, FolderCheckpoint(folder, known.vocabulary, known.context, **text), None)
 
     def _check_hashes(self, folder: Path, source: str) -> None:
         pinned = self.settings.sha256
@@ -80,6 +96,16 @@ class HuggingFaceLoader(Loader):
             if name not in pinned:
                 raise LoadError(f"sha256 pins nothing for '{name}', which holds weights of '{source}'")
             check_hash(folder / name, f"{source}/{name}", pinned[name])
+
+
+def _text(
+    folder: Path, config: dict[str, Any], vocabulary: int, context: int, source: str, phases: Phases
+) -> dict[str, Any]:
+    with phases.phase("tokenizer"):
+        tokenizer = _tokenizer(folder, source, vocabulary, context)
+        templates = templates_of(folder, source)
+        defaults = defaults_of(folder, config, templates, tokenizer, source)
+    return {"tokenizer": tokenizer, "templates": templates, "defaults": defaults, "seconds": phases.seconds}
 
 
 def _tokenizer(folder: Path, source: str, vocabulary: int, context: int) -> TextTokenizer:

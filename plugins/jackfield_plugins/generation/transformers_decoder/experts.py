@@ -19,7 +19,7 @@ def run_experts(experts: Any, rows: Tensor, chosen: Tensor, weights: Tensor) -> 
     """[rows, hidden] to [rows, hidden]. `chosen`, `weights`: [rows, n], the experts of each row and what each counts
     for. `experts` is a module that transformers has prepared for functions of this kind."""
     found = rows.new_zeros(*chosen.shape, rows.shape[1])
-    for expert in chosen.unique().tolist():
+    for expert in sorted(set(chosen.flatten().tolist())):
         row, place = torch.nonzero(chosen == expert, as_tuple=True)
         for at in range(0, len(row), _PIECE):
             part, where = row[at : at + _PIECE], place[at : at + _PIECE]

@@ -40,6 +40,11 @@ class Opened:
     found: Found
     steady: Steady
 
+    @property
+    def cached_numbers(self) -> int:
+        """How many numbers are kept of a token: keys and values at all sites."""
+        return sum(one.cached.heads * (one.cached.key_size + one.cached.value_size) for one in self.sites)
+
 
 def open_model(
     folder: Path, source: str, vocabulary: int, context: int, dtype: Dtype = "auto", device: str = "cpu"
@@ -79,9 +84,12 @@ def open_model(
 
 def _loaded(folder: Path, source: str, dtype: Dtype, device: torch.device) -> Any:
     import transformers
+    from transformers.utils import logging
 
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # it would be drawn into the log
     try:
-        model, about = transformers.AutoModelForCausalLM.from_pretrained(
+        opened: Any = transformers.AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=_DTYPES[dtype],
             attn_implementation="eager",
@@ -93,6 +101,10 @@ def _loaded(folder: Path, source: str, dtype: Dtype, device: torch.device) -> An
     except Exception as error:  # whatever the library makes of a folder
         text = (str(error).splitlines() or [""])[0]
         raise LoadError(f"transformers cannot open '{source}': {type(error).__name__}: {text}") from error
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+    model, about = opened
     if missing := sorted(about["missing_keys"]):
         raise LoadError(f"'{source}' lacks the tensor '{missing[0]}', which {type(model).__name__} needs")
     if wrong := sorted(about["mismatched_keys"]):
@@ -108,9 +120,8 @@ def _probed(model: Any, name: str, vocabulary: int, context: int, device: torch.
     tokens = torch.arange(min(4, context), device=device)[None] % vocabulary
     token = RUNNING.set(probe)
     try:
-        result = model(
-            input_ids=tokens, position_ids=torch.arange(tokens.shape[1], device=device)[None], use_cache=False
-        )
+        positions = torch.arange(tokens.shape[1], device=device)[None]
+        result = model(input_ids=tokens, position_ids=positions, use_cache=False)
     except LoadError:
         raise
     except Exception as error:  # whatever a model does without what we do not give it

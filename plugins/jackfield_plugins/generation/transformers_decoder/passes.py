@@ -35,8 +35,8 @@ class Passes:
         self._model, self._sites, self.pool, self._device = model, sites, pool, device
 
     def run(self, rows: TokenRows, sizes: Sizes, shifts: Array | None = None) -> Tensor:
-        """The logits of the wanted rows, float32 [wanted, vocabulary]; there must be one. `shifts`: of each line, by how
-        much the positions that the model is told are higher than those in the pool."""
+        """The logits of the wanted rows, float32 [wanted, vocabulary]; there must be a row. `shifts`: of each line, by
+        how much the positions that the model is told are higher than those in the pool."""
         found = []
         for start, size in parts(len(rows.tokens), sizes.rows):
             stop = min(start + size, len(rows.tokens))

@@ -1,4 +1,4 @@
-"""Whether a folder holds a decoder that transformers knows, and that can be run row by row. No weights are looked at."""
+"""Whether a folder holds a decoder that transformers knows, and can be run row by row. No weights are looked at."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def suitable(folder: Path, models: Sequence[str], source: str) -> Suitable:
     folder is never run.
     """
     import transformers
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES  # type: ignore[attr-defined]
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
     given = read_json(folder / "config.json", f"{source}/config.json")
@@ -62,8 +62,8 @@ def suitable(folder: Path, models: Sequence[str], source: str) -> Suitable:
         raise LoadError(f"'{source}' is an encoder with a decoder ({', '.join(models)}), and only decoders are run")
     if config.get_text_config() is not config:
         raise LoadError(f"'{source}' reads more than text ({', '.join(models)}), and only decoders of text are run")
-    name = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type)
-    if name not in models:
+    name: str | None = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type)
+    if name is None or name not in models:
         raise LoadError(
             f"'{source}' is of the architecture '{', '.join(models)}', which is no decoder that transformers "
             f"generates text with" + (f": that is '{name}'" if name else "")
@@ -75,23 +75,25 @@ def _checked(config: Any, model: Any, source: str) -> Suitable:
     kinds = set(getattr(config, "layer_types", None) or ()) - _ABOUT_NETWORKS
     about = f"'{source}' ({model.__name__})"
     if foreign := sorted(kinds - _SERVED):
-        raise LoadError(
-            f"{about} has layers of the kind '{foreign[0]}', and only attention over all or a window is run"
-        )
+        raise LoadError(f"{about} has layers of the kind '{foreign[0]}', and only attention to all or a window is run")
     if model._is_stateful and not kinds:
         raise LoadError(
-            f"{about} keeps a state in place of keys and values, as state-space models do: it cannot be run"
+            f"{about} keeps a state in place of keys and values, as state-space models do, and cannot be run"
         )
     parameters = inspect.signature(model.forward).parameters
     if missing := [name for name in ("position_ids", "cache", "logits_to_keep") if name not in parameters]:
         raise LoadError(f"{about} takes no '{missing[0]}', without which it cannot be run row by row")
     if getattr(config, "add_cross_attention", False):
         raise LoadError(f"{about} attends to an encoder's output too, and only decoders are run")
-    context = getattr(config, "max_position_embeddings", None)
-    for key, value in (("max_position_embeddings", context), ("vocab_size", config.vocab_size)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 2:
-            raise LoadError(f"'{key}' of '{source}/config.json' is {value!r}, and must be a whole number from 2 on")
-    return Suitable(model.__name__, config.vocab_size, _steady_context(config, int(context)))
+    vocabulary, context = (_count(config, key, source) for key in ("vocab_size", "max_position_embeddings"))
+    return Suitable(model.__name__, vocabulary, _steady_context(config, context))
+
+
+def _count(config: Any, key: str, source: str) -> int:
+    value = getattr(config, key, None)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 2:
+        raise LoadError(f"'{key}' of '{source}/config.json' is {value!r}, and must be a whole number from 2 on")
+    return value
 
 
 def _steady_context(config: Any, context: int) -> int:

@@ -1,4 +1,4 @@
-"""A model is tried when it is opened: in parts, in company and far into its context, it must say what transformers says.
+"""A model is tried when it is opened: in parts, in company and far into its context it says what transformers says.
 
 What a model does is nowhere promised to follow from rows, positions and keys alone: it may count rows, look at
 neighbours, or add something to its attention. So it is run both ways, and a model that differs is refused.
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jackfield import Array
 from jackfield.errors import LoadError
 from jackfield_plugins.generation.decoder import TokenRows
 from jackfield_plugins.generation.transformers_decoder.passes import Passes, Sizes
@@ -25,10 +26,11 @@ _EXACT, _ROUNDED = 1e-3, 0.1
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`difference`: of the logits of the row that differs most, root mean square, over their spread."""
+    """Root mean squares of differences of logits, over the spread of logits: of the row that differs most, and `whole`,
+    of all rows."""
 
     difference: float
-    rounded: float
+    whole: float
 
     def describe(self) -> str:
         """For people."""
@@ -57,7 +59,7 @@ def compare(
     return found
 
 
-def _stepwise(passes: Passes, tokens: np.ndarray, shifts: np.ndarray) -> Tensor:
+def _stepwise(passes: Passes, tokens: Array, shifts: Array) -> Tensor:
     count, size = tokens.shape[1], passes.pool.block_size
     each = -(-count // size)
     tables = np.arange(2 * each, dtype=np.int32).reshape(each, 2).T.copy()
