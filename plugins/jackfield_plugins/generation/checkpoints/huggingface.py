@@ -83,7 +83,7 @@ class HuggingFaceLoader(Loader):
                 "the extra `transformers` brings more: pip install 'jackfield[text,transformers]'"
             )
         with phases.phase("transformers"):
-            known = suitable(folder, models, source)
+            known = suitable(folder, config, source)
             self._check_hashes(folder, source)
         text = _text(folder, config, known.vocabulary, known.context, source, phases)
         return Artifact(FOLDER_KIND, source, FolderCheckpoint(folder, known.vocabulary, known.context, **text), None)

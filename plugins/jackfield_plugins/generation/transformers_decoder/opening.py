@@ -86,8 +86,10 @@ def _loaded(folder: Path, source: str, dtype: Dtype, device: torch.device) -> An
     import transformers
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # it would be drawn into the log
+    bars: Any = logging
+
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()  # it would be drawn into the log
     try:
         opened: Any = transformers.AutoModelForCausalLM.from_pretrained(
             folder,
@@ -103,7 +105,7 @@ def _loaded(folder: Path, source: str, dtype: Dtype, device: torch.device) -> An
         raise LoadError(f"transformers cannot open '{source}': {type(error).__name__}: {text}") from error
     finally:
         if shown:
-            logging.enable_progress_bar()
+            bars.enable_progress_bar()
     model, about = opened
     if missing := sorted(about["missing_keys"]):
         raise LoadError(f"'{source}' lacks the tensor '{missing[0]}', which {type(model).__name__} needs")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jackfield.errors import LoadError
-from jackfield_plugins.generation.checkpoints.documents import read_json
 
 _SERVED = frozenset({"full_attention", "sliding_attention"})
 _ABOUT_NETWORKS = frozenset({"dense", "sparse"})  # listed beside the kinds of attention, and nothing to us
@@ -32,8 +31,8 @@ def installed() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ("transformers", "torch"))
 
 
-def suitable(folder: Path, models: Sequence[str], source: str) -> Suitable:
-    """What transformers knows of the model in `folder`, whose configuration names `models` as its architectures.
+def suitable(folder: Path, given: Mapping[str, Any], source: str) -> Suitable:
+    """What transformers knows of the model in `folder`, whose config.json holds `given`, its architectures among it.
 
     Raises LoadError naming `source` and what the model needs that cannot be given. Imports transformers; code in the
     folder is never run.
@@ -42,7 +41,7 @@ def suitable(folder: Path, models: Sequence[str], source: str) -> Suitable:
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES  # type: ignore[attr-defined]
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-    given = read_json(folder / "config.json", f"{source}/config.json")
+    models: list[str] = given["architectures"]
     kind = given.get("model_type")
     if not isinstance(kind, str) or kind not in CONFIG_MAPPING_NAMES:
         raise LoadError(
