@@ -37,18 +37,20 @@ def asked(site: Path, code: str) -> str:
 
 def test_ours() -> None:
     assert [one.name for one in known.known()] == ["llama", "mistral", "qwen2", "qwen3"]
-    assert known.of_models(["Other", "Qwen3ForCausalLM"], "m").head_norms
+    qwen3 = known.of_models(["Other", "Qwen3ForCausalLM"])
+    assert qwen3 is not None
+    assert qwen3.head_norms
     assert known.of_gguf("llama", "m").gguf_pairs
-    with pytest.raises(
-        LoadError, match=r"^'m' is of the architecture 'Other', and only these are known: 'LlamaForCausalLM',"
-    ):
-        known.of_models(["Other"], "m")
+    assert known.of_models(["Other"]) is None
+    assert known.model_names().startswith("'LlamaForCausalLM', 'Mistral")
+    with pytest.raises(LoadError, match=r"^'m' is of the architecture 'other', and only these are known in GGUF: 'llama',"):
+        known.of_gguf("other", "m")
 
 
 def test_one_of_another_distribution(tmp_path: Path) -> None:
     install(tmp_path, "mine = theirs:MINE")
     assert asked(
-        tmp_path, "print(known.of_gguf('mine', 'm').models, known.of_models(['MineForCausalLM'], 'm').name)"
+        tmp_path, "print(known.of_gguf('mine', 'm').models, known.of_models(['MineForCausalLM']).name)"
     ) == ("('MineForCausalLM',) mine\n")
 
 

@@ -134,7 +134,7 @@ def scaled(**values: Any) -> Change:
     [
         (
             config(architectures=["BertModel"]),
-            "'m' is of the architecture 'BertModel', and only these are known: 'Llama",
+            "'m' is of the architecture 'BertModel', which is no decoder that transformers generates text with",
         ),
         (config(architectures=None), "'m/config.json' does not say 'architectures', a list of names"),
         (
