@@ -43,15 +43,17 @@ def test_ours() -> None:
     assert known.of_gguf("llama", "m").gguf_pairs
     assert known.of_models(["Other"]) is None
     assert known.model_names().startswith("'LlamaForCausalLM', 'Mistral")
-    with pytest.raises(LoadError, match=r"^'m' is of the architecture 'other', and only these are known in GGUF: 'llama',"):
+    with pytest.raises(
+        LoadError, match=r"^'m' is of the architecture 'other', and only these are known in GGUF: 'llama',"
+    ):
         known.of_gguf("other", "m")
 
 
 def test_one_of_another_distribution(tmp_path: Path) -> None:
     install(tmp_path, "mine = theirs:MINE")
-    assert asked(
-        tmp_path, "print(known.of_gguf('mine', 'm').models, known.of_models(['MineForCausalLM']).name)"
-    ) == ("('MineForCausalLM',) mine\n")
+    assert asked(tmp_path, "print(known.of_gguf('mine', 'm').models, known.of_models(['MineForCausalLM']).name)") == (
+        "('MineForCausalLM',) mine\n"
+    )
 
 
 @pytest.mark.parametrize(
