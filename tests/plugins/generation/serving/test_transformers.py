@@ -49,7 +49,7 @@ def test_a_folder_becomes_an_executor(tmp_path: Path) -> None:
 def test_more_context_than_there_is_is_refused(tmp_path: Path) -> None:
     config, name, options = made.SERVED["gpt2"]
     made.save(config, name, options, tmp_path)
-    with pytest.raises(LoadError, match="^context 600 is more than the 512 that "):
+    with pytest.raises(LoadError, match=r"^context 600 is more than the 512 that "):
         open_with(load(tmp_path), context=600)
 
 
