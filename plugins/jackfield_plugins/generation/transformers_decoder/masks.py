@@ -17,7 +17,8 @@ def window_of(function: MaskFunction, context: int) -> int:
     The function is asked about rows over the whole `context`. Raises UnservedMask if a row attends to what comes after
     it, or to anything else than the last so many positions, or if only the model's inputs could tell.
     """
-    rows = sorted({row for row in (0, 1, 2, 7, context // 3, context // 2, context - 2, context - 1) if 0 <= row < context})
+    asked = (0, 1, 2, 7, context // 3, context // 2, context - 2, context - 1)
+    rows = sorted({row for row in asked if 0 <= row < context})
     nothing = torch.zeros((), dtype=torch.int64)
     places = torch.arange(context)
     seen = {}

@@ -57,18 +57,18 @@ def test_log_probabilities_are_those_of_transformers(pair: Pair) -> None:
 
 def test_greedy_tokens_are_those_of_transformers_on_the_engine(pair: Pair) -> None:
     model, opened = pair
-    prompts = [PROMPT[:60], OTHER[:3], PROMPT[:48] + OTHER[:20], OTHER[:33]]
-    wanted = [generated(model, prompt, 16) for prompt in prompts]
-    for blocks, chunk, preempted in ((64, 512, False), (64, 7, False), (9, 64, True)):
+    prompts = [PROMPT[:50], OTHER[:3], PROMPT[:32] + OTHER[:9]]
+    wanted = [generated(model, prompt, 8) for prompt in prompts]
+    for blocks, chunk, preempted in ((64, 512, False), (6, 11, True)):
         policy = {"max_prefill_tokens": chunk, "min_prefill_tokens": min(chunk, 16), "reserve": 0}
         engine = Engine(TransformersDecoder(opened, blocks), policy=policy)
-        works = [engine.submit(prompt, max_tokens=16) for prompt in prompts]
+        works = [engine.submit(prompt, max_tokens=8) for prompt in prompts]
         engine.drain()
         assert [engine.tokens(work) for work in works] == wanted
         assert (engine.policy.state()["preemptions"] > 0) == preempted
         if not preempted:  # once more, from the cache
             hits = engine.executor.pool.hits
-            assert [engine.run(prompt, max_tokens=16) for prompt in prompts] == wanted
+            assert [engine.run(prompt, max_tokens=8) for prompt in prompts] == wanted
             assert engine.executor.pool.hits > hits
 
 
@@ -78,7 +78,8 @@ def test_a_row_has_the_same_bits_however_its_prompt_is_cut(pair: Pair) -> None:
     assert decoder.describe()["same bits in any company"].startswith("yes"), "nothing is promised on this machine"
     stepping = Stepping(decoder, 3)
     whole = stepping.whole(0, PROMPT)
-    for line, sizes in enumerate(([1], [7, 1, 40], [16, 33])):
+    assert (stepping.cut(0, PROMPT[:30], [1]) == whole[:30]).all()
+    for line, sizes in ((1, [7, 1, 40]), (2, [16, 33])):
         assert (stepping.cut(line, PROMPT, sizes) == whole).all(), f"in pieces of {sizes}"
 
 
@@ -87,7 +88,7 @@ def test_a_row_has_the_same_bits_in_company(pair: Pair) -> None:
     stepping = Stepping(TransformersDecoder(opened, 64), 4)
     alone = stepping.whole(0, PROMPT)
     stepping.step([(1, 0, OTHER[:90]), (2, 0, PROMPT[:100]), (3, 0, OTHER[:3])])
-    for at in range(100, 130):
+    for at in range(100, 109):
         part = slice(at, at + 1 + at % 3)
         company = [(1, 90 + at - 100, OTHER[at - 10 : at - 9]), (2, at, PROMPT[part]), (3, 3 * (at - 99), OTHER[:3])]
         assert (stepping.step(company)[1] == alone[part]).all(), f"at {at}"
