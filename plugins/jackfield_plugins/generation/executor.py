@@ -61,7 +61,7 @@ class GenerationExecutor(SequenceExecutor):
     ) -> None:
         self.signature = SIGNATURE
         self.decoder = decoder
-        self.sampler = sampler or sampler_for(decoder.spec.vocabulary, decoder.threads)
+        self.sampler = sampler or sampler_for(decoder.vocabulary, decoder.threads)
         self.pool = BlockPool(decoder.blocks, decoder.block_size)
         self.cache = KeyValueCache(self.pool, sequences, decoder.context, prefixes)
         self.rows: Rows[Sequence] = Rows(self.cache.tables, sequences + 256)
