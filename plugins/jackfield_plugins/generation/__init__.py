@@ -28,5 +28,6 @@ def jackfield_backends() -> Mapping[str, type[Backend]]:
     """What runs decoders. A model whose configuration names none gets the first, where it can be had."""
     from jackfield_plugins.generation.serving.native import NativeBackend
     from jackfield_plugins.generation.serving.torch_decoder import TorchDecoderBackend
+    from jackfield_plugins.generation.serving.transformers import TransformersBackend
 
-    return {"native": NativeBackend, "torch-decoder": TorchDecoderBackend}
+    return {"native": NativeBackend, "torch-decoder": TorchDecoderBackend, "transformers": TransformersBackend}

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jackfield import Array
-from jackfield_plugins.generation.spec import DecoderSpec
 
 
 @dataclass(slots=True, eq=False)
@@ -33,7 +32,10 @@ class Decoder(ABC):
     A row's logits are the same bits whoever shares the step, however its prompt was cut into steps.
     """
 
-    spec: DecoderSpec
+    vocabulary: int
+    """Logits of a row."""
+    context: int
+    """Most positions of a sequence."""
     block_size: int
     """Positions in a block."""
     blocks: int

@@ -64,13 +64,12 @@ class GenerationExecutor(SequenceExecutor):
     ) -> None:
         self.signature = SIGNATURE
         self.decoder = decoder
-        self.sampler = sampler or sampler_for(decoder.spec.vocabulary, decoder.threads)
+        self.sampler = sampler or sampler_for(decoder.vocabulary, decoder.threads)
         self.pool = BlockPool(decoder.blocks, decoder.block_size)
-        self.cache = KeyValueCache(self.pool, sequences, decoder.spec.context, prefixes)
+        self.cache = KeyValueCache(self.pool, sequences, decoder.context, prefixes)
         self.rows: Rows[Sequence] = Rows(self.cache.tables, sequences + 256)
-        spec = decoder.spec
         self._accepting = Accepting(
-            self.cache, self.rows, spec.vocabulary, spec.context, sequences, ends, detokenizer, defaults
+            self.cache, self.rows, decoder.vocabulary, decoder.context, sequences, ends, detokenizer, defaults
         )
         self._close = close
         self._sequences = sequences
@@ -89,7 +88,7 @@ class GenerationExecutor(SequenceExecutor):
 
     def warm_up(self, progress: Callable[[str, int, int], None]) -> None:
         """Run prompts of a few lengths, so that memory is mapped and threads are there."""
-        positions = min(self.pool.count * self.pool.size, self.decoder.spec.context)
+        positions = min(self.pool.count * self.pool.size, self.decoder.context)
         sizes = sorted({min(size, positions) for size in _WARM})
         table = np.arange(blocks_for(positions, self.pool.size), dtype=np.int32)[None]
         for done, size in enumerate(sizes):

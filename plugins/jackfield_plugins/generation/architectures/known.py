@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
-from typing import TypeVar
 
 from jackfield.errors import LoadError
 from jackfield_plugins.generation.architectures.architecture import Architecture
@@ -13,7 +12,6 @@ from jackfield_plugins.generation.architectures.folder_architecture import Folde
 GROUP = "jackfield.architectures"
 
 Known = Architecture | FolderArchitecture
-K = TypeVar("K", bound=Known)
 
 
 def known() -> list[Known]:
@@ -39,28 +37,22 @@ def known() -> list[Known]:
 def of_gguf(name: str, source: str) -> Architecture:
     """The architecture that GGUF calls `name`; raises LoadError naming `source` if there is none."""
     decoders = [one for one in known() if isinstance(one, Architecture)]
-    return _first(decoders, lambda one: one.name == name, name, source, lambda one: [one.name])
-
-
-def of_models(names: Iterable[str], source: str) -> Known:
-    """The architecture of one of `names`, from config.json; raises LoadError naming `source` if there is none."""
-    listed = list(names)
-    text = ", ".join(listed)
-    return _first(known(), lambda one: any(n in one.models for n in listed), text, source, lambda one: list(one.models))
-
-
-def _first(
-    all_: list[K],
-    fits: Callable[[K], bool],
-    name: str,
-    source: str,
-    shown: Callable[[K], list[str]],
-) -> K:
-    for one in all_:
-        if fits(one):
+    for one in decoders:
+        if one.name == name:
             return one
-    names = ", ".join(f"'{name}'" for one in all_ for name in shown(one))
-    raise LoadError(f"'{source}' is of the architecture '{name}', and only these are known: {names}")
+    names = ", ".join(f"'{one.name}'" for one in decoders)
+    raise LoadError(f"'{source}' is of the architecture '{name}', and only these are known in GGUF: {names}")
+
+
+def of_models(names: Iterable[str]) -> Known | None:
+    """The architecture of one of `names`, from config.json; None if there is none."""
+    listed = set(names)
+    return next((one for one in known() if listed.intersection(one.models)), None)
+
+
+def model_names() -> str:
+    """What config.json may call an architecture that is known, for people."""
+    return ", ".join(f"'{name}'" for one in known() for name in one.models)
 
 
 def _loaded(entry: EntryPoint) -> Known:

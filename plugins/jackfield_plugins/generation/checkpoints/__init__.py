@@ -4,7 +4,7 @@
 `folder`, `safetensors_files`, `documents`, `generation_config` and `huggingface_settings` read a folder;
 `gguf_reading`, `gguf_file`, `gguf_settings`, `gguf_vocabulary` and `gguf_splitting` a GGUF file. `hub` fetches,
 `hashes` checks what is pinned. Both give a `checkpoint.Checkpoint` of a decoder; `huggingface` also opens folders for
-architectures of other kinds.
+architectures of other kinds, and gives a `checkpoint.FolderCheckpoint` of one that only transformers knows.
 """
 
 from __future__ import annotations

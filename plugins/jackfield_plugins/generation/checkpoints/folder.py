@@ -29,12 +29,16 @@ class Folder:
 
     def weights(self) -> Weights:
         """All tensors, mapped. Raises LoadError naming the file that is wrong, or has another hash than is pinned."""
+        self.check_hashes()
+        return read_folder(self.path, self.source)
+
+    def check_hashes(self) -> None:
+        """Raises LoadError naming a file of weights that has another hash than is pinned, or none."""
         if self.pinned is not None:
             for name in files(self.path, self.source):
                 if name not in self.pinned:
                     raise LoadError(f"sha256 pins nothing for '{name}', which holds weights of '{self.source}'")
                 check_hash(self.path / name, self.place(name), self.pinned[name])
-        return read_folder(self.path, self.source)
 
     def tokenizer(self, vocabulary: int, context: int, slack: int = 1) -> TextTokenizer:
         """The one of tokenizer.json (see `TextTokenizer`); raises LoadError if there is none, or it is none."""

@@ -32,6 +32,7 @@ class NativeDecoder(Decoder):
         self, spec: DecoderSpec, blocks: int, block_size: int = 16, options: NativeOptions | None = None
     ) -> None:
         self.spec = spec
+        self.vocabulary, self.context = spec.vocabulary, spec.context
         self.blocks = blocks
         self.block_size = block_size
         self.options = options or NativeOptions()
@@ -100,7 +101,7 @@ class NativeDecoder(Decoder):
         native = StepRows(*(array.ctypes.data for array in arrays), len(rows.tokens), *rows.tables.shape, wanted)
         if self._library.decoder_step(self._handle, native, self._logits.ctypes.data, self._width):
             raise ValueError(self._library.said())
-        return self._logits[:wanted, : self.spec.vocabulary]
+        return self._logits[:wanted, : self.vocabulary]
 
     def copy(self, pairs: Sequence[tuple[int, int]]) -> None:
         """As in `Decoder`. Raises ValueError for a block that the pool does not have."""

@@ -9,7 +9,7 @@ import pytest
 
 from jackfield.errors import LoadError
 from jackfield_plugins.generation.serving import memory
-from jackfield_plugins.generation.serving.memory import BLOCK, block_bytes, blocks_of, free_memory
+from jackfield_plugins.generation.serving.memory import BLOCK, block_bytes, blocks_of, cached_numbers, free_memory
 from jackfield_plugins.generation.serving.options import DecoderOptions
 from jackfield_plugins.generation.spec import DecoderSpec
 from tests.plugins.generation.serving.checkpoint import BLOCK_BYTES, CONTEXT, artifact
@@ -24,48 +24,53 @@ def spec(tmp_path_factory: pytest.TempPathFactory) -> DecoderSpec:
     return found
 
 
+def of(spec: DecoderSpec, options: DecoderOptions, free: int | None) -> int:
+    """Blocks of a decoder that is known here."""
+    return blocks_of(cached_numbers(spec), spec.context, options, free)
+
+
 def test_bytes_of_a_block(spec: DecoderSpec) -> None:
-    assert block_bytes(spec, "fp32") == BLOCK_BYTES
-    assert block_bytes(spec, "half") == BLOCK_BYTES // 2
+    assert block_bytes(cached_numbers(spec), "fp32") == BLOCK_BYTES
+    assert block_bytes(cached_numbers(spec), "half") == BLOCK_BYTES // 2
 
 
 def test_a_budget_that_is_named_is_used_whatever_is_free(spec: DecoderSpec) -> None:
     for free in (None, 0, 2**40):
-        assert blocks_of(spec, DecoderOptions(kv_cache_mib=1), free) == MIB // BLOCK_BYTES
-    assert blocks_of(spec, DecoderOptions(kv_cache_mib=1, cache="half"), None) == 2 * MIB // BLOCK_BYTES
+        assert of(spec, DecoderOptions(kv_cache_mib=1), free) == MIB // BLOCK_BYTES
+    assert of(spec, DecoderOptions(kv_cache_mib=1, cache="half"), None) == 2 * MIB // BLOCK_BYTES
     odd = replace(spec, layers=spec.layers + spec.layers[:1])  # a MiB is no multiple of its blocks
-    assert blocks_of(odd, DecoderOptions(kv_cache_mib=1), None) == MIB // (BLOCK_BYTES * 3 // 2)
+    assert of(odd, DecoderOptions(kv_cache_mib=1), None) == MIB // (BLOCK_BYTES * 3 // 2)
 
 
 def test_all_sequences_of_full_context_if_that_is_not_too_much(spec: DecoderSpec) -> None:
     options = DecoderOptions(max_sequences=3)
     whole = 3 * CONTEXT // BLOCK
-    assert blocks_of(spec, options, None) == whole
+    assert of(spec, options, None) == whole
     enough = 4 * whole * BLOCK_BYTES  # of which a quarter may be taken
-    assert blocks_of(spec, options, enough) == whole
-    assert blocks_of(spec, options, enough - 4) == whole - 1
-    assert blocks_of(spec, options, 100 * enough) == whole
-    assert blocks_of(spec, DecoderOptions(max_sequences=3, kv_cache_share=0.5), enough // 2) == whole
-    assert blocks_of(replace(spec, context=17), options, None) == 3 * 2, "a block that is begun counts"
+    assert of(spec, options, enough) == whole
+    assert of(spec, options, enough - 4) == whole - 1
+    assert of(spec, options, 100 * enough) == whole
+    assert of(spec, DecoderOptions(max_sequences=3, kv_cache_share=0.5), enough // 2) == whole
+    assert of(replace(spec, context=17), options, None) == 3 * 2, "a block that is begun counts"
 
 
 def test_not_one_block_is_said_at_once(spec: DecoderSpec) -> None:
-    assert blocks_of(spec, DecoderOptions(), 4 * BLOCK_BYTES) == 1
+    assert of(spec, DecoderOptions(), 4 * BLOCK_BYTES) == 1
     sentence = (
         r"^the KV cache may take 0\.0 MiB, and 16 tokens of this model take 0\.0 MiB: set `kv_cache_mib`$"
         if BLOCK_BYTES < MIB / 20
         else ""
     )
     with pytest.raises(LoadError, match=sentence):
-        blocks_of(spec, DecoderOptions(), 4 * BLOCK_BYTES - 4)
+        of(spec, DecoderOptions(), 4 * BLOCK_BYTES - 4)
     large = replace(spec, head_size=4096)
     with pytest.raises(LoadError, match=r"may take 1\.0 MiB, and 16 tokens of this model take 2\.0 MiB"):
-        blocks_of(large, DecoderOptions(kv_cache_mib=1), None)
-    assert blocks_of(large, DecoderOptions(kv_cache_mib=2), None) == 1
+        of(large, DecoderOptions(kv_cache_mib=1), None)
+    assert of(large, DecoderOptions(kv_cache_mib=2), None) == 1
 
 
 def test_blocks_are_numbered_in_32_bits(spec: DecoderSpec) -> None:
-    assert blocks_of(spec, DecoderOptions(kv_cache_mib=2**34), None) == 2**31 - 1
+    assert of(spec, DecoderOptions(kv_cache_mib=2**34), None) == 2**31 - 1
 
 
 @pytest.fixture

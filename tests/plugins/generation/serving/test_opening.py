@@ -53,7 +53,7 @@ def test_a_checkpoint_becomes_an_executor(tmp_path: Path) -> None:
 def test_options_reach_the_parts(tmp_path: Path) -> None:
     options = DecoderOptions(context=32, max_sequences=2, prefix_caching=False)
     executor = opened(artifact(tmp_path), options, native)
-    assert executor.decoder.spec.context == executor.about.context == 32
+    assert executor.decoder.context == executor.about.context == 32
     assert executor.pool.count == 2 * 32 // BLOCK
     assert not executor.cache.known
     executor.close()
