@@ -77,4 +77,5 @@ async def _talk(url: str, questions: tuple[str, ...], most: int, said: Callable[
         got = await asyncio.gather(*(ask(one, said if not place else None) for place, one in enumerate(questions)))
         seconds = time.perf_counter() - began
     firsts = sorted(first for _, _, first in got)
-    return Talk(len(got), sum(n for _, n, _ in got), firsts[len(firsts) // 2], seconds, tuple(text for text, _, _ in got))
+    texts = tuple(text for text, _, _ in got)
+    return Talk(len(got), sum(tokens for _, tokens, _ in got), firsts[len(firsts) // 2], seconds, texts)

