@@ -57,9 +57,9 @@ def test_log_probabilities_are_those_of_transformers(pair: Pair) -> None:
 
 def test_greedy_tokens_are_those_of_transformers_on_the_engine(pair: Pair) -> None:
     model, opened = pair
-    prompts = [PROMPT[:50], OTHER[:3], PROMPT[:32] + OTHER[:9]]
+    prompts = [PROMPT[:45], OTHER[:3], OTHER[50:96]]
     wanted = [generated(model, prompt, 8) for prompt in prompts]
-    for blocks, chunk, preempted in ((64, 512, False), (6, 11, True)):
+    for blocks, chunk, preempted in ((64, 11, False), (7, 64, True)):
         policy = {"max_prefill_tokens": chunk, "min_prefill_tokens": min(chunk, 16), "reserve": 0}
         engine = Engine(TransformersDecoder(opened, blocks), policy=policy)
         works = [engine.submit(prompt, max_tokens=8) for prompt in prompts]

@@ -32,7 +32,7 @@ def test_what_cannot_be_given_is_named(kind: str, tmp_path: Path) -> None:
         ({"n_positions": 0}, "^'max_position_embeddings' of 'm/config.json' is 0, and must be"),
         ({"n_head": "six"}, "^transformers cannot read 'm/config.json': "),
         ({"model_type": "gemma3", "architectures": ["Gemma3ForConditionalGeneration"]},
-         r"^'m' reads more than text \(GPT2LMHeadModel\), and only decoders of text are run"),
+         r"^'m' reads more than text \(Gemma3ForConditionalGeneration\), and only decoders of text are run"),
     ],
 )  # fmt: skip
 def test_a_configuration_is_not_believed(changes: dict[str, Any], sentence: str, tmp_path: Path) -> None:
