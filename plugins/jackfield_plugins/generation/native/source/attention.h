@@ -109,6 +109,40 @@ INLINE float soften(float* scores, Span span, int tiles, Running& running) {
     return before == top ? 1.0f : lane[0];
 }
 
+// The same for QN queries that all see the whole chunk: side by side, since each step of one waits for the one before.
+template <int QN> INLINE void soften_whole(float (*scores)[CHUNK], Running* running, float* fade) {
+    F top[QN];
+#pragma GCC unroll 16
+    for (int i = 0; i < QN; ++i) {
+        top[i] = load(scores[i]);
+        for (int t = 1; t < CHUNK_TILES; ++t) top[i] = most(top[i], load(scores[i] + t * LANES));
+    }
+    alignas(64) float falls[LANES] = {};
+#pragma GCC unroll 16
+    for (int i = 0; i < QN; ++i) {
+        const float before = running[i].peak, here = largest(top[i]);
+        running[i].peak = here > before ? here : before;
+        falls[i] = before - running[i].peak;
+        top[i] = set(running[i].peak);
+    }
+    store(falls, exponential(load(falls)));
+    F sums[QN];
+#pragma GCC unroll 16
+    for (int i = 0; i < QN; ++i) {
+        fade[i] = falls[i];
+        sums[i] = mul(load(running[i].sums), set(fade[i]));
+    }
+    for (int t = 0; t < CHUNK_TILES; ++t)
+#pragma GCC unroll 16
+        for (int i = 0; i < QN; ++i) {
+            F weight = exponential(sub(load(scores[i] + t * LANES), top[i]));
+            store(scores[i] + t * LANES, weight);
+            sums[i] = add(sums[i], weight);
+        }
+#pragma GCC unroll 16
+    for (int i = 0; i < QN; ++i) store(running[i].sums, sums[i]);
+}
+
 // A chunk's tiles, and the keys that are wanted after it, if there are `more`.
 template <class T> struct Chunk {
     const T *keys[CHUNK_TILES], *values[CHUNK_TILES], *next[CHUNK_TILES];
@@ -127,7 +161,10 @@ static __attribute__((noinline)) void chunk(const float* const* q, float* const*
     for (int t = 0; t < first / LANES; ++t)
         for (int i = 0; i < QN; ++i) store(weights[i] + t * LANES, zero());
     float fade[QN];
-    for (int i = 0; i < QN; ++i) {
+    bool all = true;
+    for (int i = 0; i < QN; ++i) all = all && spans[i].from == 0 && spans[i].to == CHUNK;
+    if (all) soften_whole<QN>(weights, running, fade);
+    for (int i = 0; i < QN && !all; ++i) {
         fade[i] = 1.0f;
         if (spans[i].from < spans[i].to) fade[i] = soften(weights[i], spans[i], tiles, running[i]);
         else

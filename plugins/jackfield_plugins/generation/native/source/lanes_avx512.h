@@ -73,8 +73,12 @@ using A4 = I;
 using A8 = I;
 INLINE A4 inputs4(const int8_t* a) { return four(a); }
 INLINE A8 inputs8(const int8_t* a, const int16_t*) { return four(a); }
-INLINE I dot4(I sum, I codes, A4 a) { return _mm512_dpbusd_epi32(sum, codes, a); }
-INLINE I dot8(I sum, I codes, A8 a) { return _mm512_dpbusd_epi32(sum, codes, a); }
+// Assembly, since GCC 12 copies the sum before every one of these.
+INLINE I dot4(I sum, I codes, A4 a) {
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(codes), "v"(a));
+    return sum;
+}
+INLINE I dot8(I sum, I codes, A8 a) { return dot4(sum, codes, a); }
 INLINE I finish4(I sum, I start) { return _mm512_add_epi32(sum, start); }
 INLINE I whole(int b) { return _mm512_set1_epi32(b); }
 

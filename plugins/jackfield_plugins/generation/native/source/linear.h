@@ -119,7 +119,7 @@ INLINE void finish(const Product& p, int panel, int row, const F (&sum)[NP][M]) 
         long column = long(panel + n) * LANES;
         F bias = p.bias ? load(p.bias + column) : zero();
         for (int m = 0; m < M; ++m) {
-            float* y = p.y + (row + m) * p.ldy + column;
+            float* y = p.y + (row + m - p.from) * p.ldy + (column - long(p.first) * LANES);
             F value = add(sum[n][m], bias);
             store(y, p.add ? add(load(y), value) : value);
         }
@@ -187,7 +187,7 @@ template <class Reader>
 static void all_rows(const Product& p, const Panels& w, int panel, int column, int count) {
     // tiles of nearly equal height: a tile of one row costs almost as much as one of four
     int tiles = (p.rows + TILE_ROWS - 1) / TILE_ROWS;
-    for (int t = 0, row = 0; t < tiles; ++t) {
+    for (int t = 0, row = p.from; t < tiles; ++t) {
         int height = p.rows / tiles + (t < p.rows % tiles);
         for (int n = 0; n < count; n += TILE_PANELS)
             rows_of<Reader, TILE_PANELS, TILE_ROWS>(p, w, panel + n, column + n, row, height);
@@ -226,8 +226,8 @@ template <class Reader> static void product(const Product& p) {
     const int end = p.first + p.count;
     if (p.rows == 1) {
         int panel = p.first;
-        for (; panel + 4 <= end; panel += 4) tile<Reader, 4, 1>(p, w, panel, panel, 0);
-        for (; panel < end; panel += 2) tile<Reader, 2, 1>(p, w, panel, panel, 0);
+        for (; panel + 4 <= end; panel += 4) tile<Reader, 4, 1>(p, w, panel, panel, p.from);
+        for (; panel < end; panel += 2) tile<Reader, 2, 1>(p, w, panel, panel, p.from);
         return;
     }
     const bool direct = std::is_same_v<Reader, Full> || p.rows <= TILE_ROWS;
