@@ -83,59 +83,43 @@ INLINE void gather(const float (*weights)[CHUNK], const float* fade, const T* co
 // What is known of a query so far: the largest score, and the sum of weights by lane.
 struct Running { float peak; float sums[LANES]; };
 
-// Scores of a query become weights; gives the factor by which what was gathered before fades.
-INLINE float soften(float* scores, Span span, int tiles, Running& running) {
-    const F nothing = set(-1e30f);
-    F peak = set(running.peak);
-    for (int t = 0; t < tiles; ++t) {
-        int from = span.from - t * LANES, to = span.to - t * LANES;
-        F value = kept(load(scores + t * LANES), from < 0 ? 0 : from > 16 ? 16 : from, to < 0 ? 0 : to > 16 ? 16 : to, nothing);
-        store(scores + t * LANES, value);
-        peak = most(peak, value);
-    }
-    float top = largest(peak), before = running.peak;
-    running.peak = top;
-    F fade = exponential(set(before - top)), sums = mul(load(running.sums), fade);
-    for (int t = 0; t < tiles; ++t) {
-        int from = span.from - t * LANES, to = span.to - t * LANES;
-        F weight = exponential(sub(load(scores + t * LANES), set(top)));
-        weight = kept(weight, from < 0 ? 0 : from > 16 ? 16 : from, to < 0 ? 0 : to > 16 ? 16 : to, zero());
-        store(scores + t * LANES, weight);
-        sums = add(sums, weight);
-    }
-    store(running.sums, sums);
-    float lane[LANES];
-    store(lane, fade);
-    return before == top ? 1.0f : lane[0];
+INLINE F seen(F x, Span span, int tile, F other) {
+    const int from = span.from - tile * LANES, to = span.to - tile * LANES;
+    return kept(x, from < 0 ? 0 : from > 16 ? 16 : from, to < 0 ? 0 : to > 16 ? 16 : to, other);
 }
 
-// The same for QN queries that all see the whole chunk: side by side, since each step of one waits for the one before.
-template <int QN> INLINE void soften_whole(float (*scores)[CHUNK], Running* running, float* fade) {
-    F top[QN];
+// Scores of queries become weights; `fade` is by what factor that which was gathered before fades. Queries go side by side,
+// since each step of one waits for the one before. WHOLE: every query sees all of the tiles.
+template <int QN, bool WHOLE>
+INLINE void soften(float (*scores)[CHUNK], const Span* spans, int tiles, Running* running, float* fade) {
+    F top[QN], sums[QN];
 #pragma GCC unroll 16
-    for (int i = 0; i < QN; ++i) {
-        top[i] = load(scores[i]);
-        for (int t = 1; t < CHUNK_TILES; ++t) top[i] = most(top[i], load(scores[i] + t * LANES));
-    }
+    for (int i = 0; i < QN; ++i) top[i] = set(running[i].peak);
+    for (int t = 0; t < tiles; ++t)
+#pragma GCC unroll 16
+        for (int i = 0; i < QN; ++i) {
+            F value = load(scores[i] + t * LANES);
+            top[i] = most(top[i], WHOLE ? value : seen(value, spans[i], t, set(-1e30f)));
+        }
     alignas(64) float falls[LANES] = {};
 #pragma GCC unroll 16
     for (int i = 0; i < QN; ++i) {
-        const float before = running[i].peak, here = largest(top[i]);
-        running[i].peak = here > before ? here : before;
+        const float before = running[i].peak;
+        running[i].peak = largest(top[i]);
         falls[i] = before - running[i].peak;
         top[i] = set(running[i].peak);
     }
     store(falls, exponential(load(falls)));
-    F sums[QN];
 #pragma GCC unroll 16
     for (int i = 0; i < QN; ++i) {
         fade[i] = falls[i];
         sums[i] = mul(load(running[i].sums), set(fade[i]));
     }
-    for (int t = 0; t < CHUNK_TILES; ++t)
+    for (int t = 0; t < tiles; ++t)
 #pragma GCC unroll 16
         for (int i = 0; i < QN; ++i) {
             F weight = exponential(sub(load(scores[i] + t * LANES), top[i]));
+            if (!WHOLE) weight = seen(weight, spans[i], t, zero());
             store(scores[i] + t * LANES, weight);
             sums[i] = add(sums[i], weight);
         }
@@ -163,17 +147,19 @@ static __attribute__((noinline)) void chunk(const float* const* q, float* const*
     float fade[QN];
     bool all = true;
     for (int i = 0; i < QN; ++i) all = all && spans[i].from == 0 && spans[i].to == CHUNK;
-    if (all) soften_whole<QN>(weights, running, fade);
-    for (int i = 0; i < QN && !all; ++i) {
-        fade[i] = 1.0f;
-        if (spans[i].from < spans[i].to) fade[i] = soften(weights[i], spans[i], tiles, running[i]);
-        else
-            for (int t = 0; t < tiles; ++t) store(weights[i] + t * LANES, zero());
-    }
+    if (all) soften<QN, true>(weights, spans, CHUNK_TILES, running, fade);
+    else soften<QN, false>(weights, spans, tiles, running, fade);
     int d = 0;
     if constexpr (VALUE_PARTS == 4)
         for (; d + 4 * LANES <= size; d += 4 * LANES) gather<T, QN, VALUE_PARTS>(weights, fade, values, at.more ? at.next : nullptr, size, d, first, last, out);
     for (; d < size; d += LANES) gather<T, QN, 1>(weights, fade, values, at.more ? at.next : nullptr, size, d, first, last, out);
+}
+
+template <class T, int QN, class... Rest> static void chunk_of(int n, Rest&&... rest) {
+    if constexpr (QN > 0) {
+        if (n == QN) chunk<T, QN>(rest...);
+        else chunk_of<T, QN - 1>(n, rest...);
+    }
 }
 
 template <class T> static void attend_to(const Attention& a) {
@@ -224,10 +210,7 @@ template <class T> static void attend_to(const Attention& a) {
                 }
             }
             if (first >= end) continue;
-            if (n == 4) chunk<T, 4>(q, out, spans, running + i, at, size, first, end);
-            else if (n == 3) chunk<T, 3>(q, out, spans, running + i, at, size, first, end);
-            else if (n == 2) chunk<T, 2>(q, out, spans, running + i, at, size, first, end);
-            else chunk<T, 1>(q, out, spans, running + i, at, size, first, end);
+            chunk_of<T, QUERIES>(n, q, out, spans, running + i, at, size, first, end);
             at.fetch = at.more = false;  // for the first queries only
         }
     }
