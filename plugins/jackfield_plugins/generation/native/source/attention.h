@@ -14,9 +14,6 @@ template <class T> INLINE F wide(const T* p) {
     else return load((const float*)p);
 }
 
-// Into the second cache: blocks lie scattered, and the processor's own prefetching ends with each page.
-INLINE void fetch_far(const void* at) { __builtin_prefetch(at, 0, 2); }
-
 struct Span { int from, to; };  // positions of a chunk that a query sees
 
 // scores[query][tile * 16 + lane] for QN queries and TN tiles

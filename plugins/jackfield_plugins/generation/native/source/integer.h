@@ -11,7 +11,7 @@ INLINE void word_products(Blocks (&blocks)[NP], const int8_t* a, const int16_t* 
 #pragma GCC unroll 16
     for (int n = 0; n < NP; ++n) {
         I word = words(blocks[n].codes);
-        if (M <= 2) fetch(blocks[n].codes + AHEAD / 2);
+        if (M <= 2) fetch_far(blocks[n].codes + AHEAD);
         blocks[n].codes += 64;
         low[n] = BITS == 4 ? low_codes(word) : word;
         if (BITS == 4) high[n] = high_codes(word);
@@ -94,15 +94,14 @@ static void integer_rows(const Product& p, int panel, int row, int rows) {
 template <int BITS, bool OFFSETS> static void integer_product(const Product& p) {
     const int end = p.first + p.count;
     if (p.rows == 1) {
-        int panel = p.first;
-        for (; panel + 4 <= end; panel += 4) integer_tile<BITS, OFFSETS, 4, 1>(p, panel, p.from);
-        for (; panel < end; panel += 2) integer_tile<BITS, OFFSETS, 2, 1>(p, panel, p.from);
+        for (int panel = p.first; panel < end; panel += 2) integer_tile<BITS, OFFSETS, 2, 1>(p, panel, p.from);
         return;
     }
     int tiles = (p.rows + INTEGER_ROWS - 1) / INTEGER_ROWS;
     for (int panel = p.first; panel < end; panel += TILE_PANELS) {
         for (int t = 0, row = p.from; t < tiles; ++t) {
             int height = p.rows / tiles + (t < p.rows % tiles);
+            if (p.next) fetch_share(p, t, tiles);
             integer_rows<BITS, OFFSETS, TILE_PANELS, INTEGER_ROWS>(p, panel, row, height);
             row += height;
         }

@@ -34,6 +34,7 @@ struct Product {
     const float* bias;     // [16 * panels] or null
     bool add;
     float* scratch;        // 2 * 16 * depth floats of this thread
+    const uint8_t* next;   // weights that this thread goes on with, about as many as a pair's; or null
 };
 
 // One head group's attention for `rows` rows of one sequence, in ascending positions.

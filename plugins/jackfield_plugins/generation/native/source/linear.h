@@ -9,8 +9,6 @@ namespace jackfield::JACKFIELD_SET {
 
 #define MEMBER inline __attribute__((always_inline))
 
-constexpr int AHEAD = 4096;  // bytes: how far before its use a weight is fetched, since the processor alone does not keep up
-INLINE void fetch(const void* at) { __builtin_prefetch(at, 0, 3); }
 constexpr int STRETCH = 128;  // inputs; a multiple of every group
 
 template <int... J, class Function>
@@ -33,9 +31,9 @@ struct Full {
         at = (const float*)block;
         block += block_bytes;
     }
-    MEMBER void word() {
+    template <bool FAR> MEMBER void word() {
 #pragma GCC unroll 16
-        for (int line = 0; line < wide; ++line) fetch((const char*)at + AHEAD + 64 * line);
+        for (int line = 0; line < wide; ++line) fetch_to<FAR>((const char*)at + AHEAD + 64 * line);
         at += wide * LANES;
     }
     template <int J> MEMBER F value() const { return load(at + (J - wide) * LANES); }
@@ -54,9 +52,9 @@ template <bool BFLOAT> struct Sixteen {
         at = (const uint16_t*)block;
         block += block_bytes;
     }
-    MEMBER void word() {
+    template <bool FAR> MEMBER void word() {
 #pragma GCC unroll 16
-        for (int line = 0; line < wide / 2; ++line) fetch((const char*)at + AHEAD + 64 * line);
+        for (int line = 0; line < wide / 2; ++line) fetch_to<FAR>((const char*)at + AHEAD + 64 * line);
         at += wide * LANES;
     }
     template <int J> MEMBER F value() const {
@@ -102,7 +100,7 @@ template <int BITS> struct Coded {
         of.numbers();
         of.end();
     }
-    MEMBER void word() {
+    template <bool FAR> MEMBER void word() {
         raw = words(of.codes);
         fetch(of.codes + AHEAD / 2);
         of.codes += 64;
@@ -149,7 +147,7 @@ static __attribute__((noinline)) void tile(const Product& p, const Panels& w, in
             for (int n = 0; n < NP; ++n) reader[n].group();
             for (int s = 0; s < steps; ++s) {
 #pragma GCC unroll 16
-                for (int n = 0; n < NP; ++n) reader[n].word();
+                for (int n = 0; n < NP; ++n) reader[n].template word<(M > 1)>();
                 unrolled(upto<Reader::wide>{}, [&](auto j) __attribute__((always_inline)) {
                     F value[NP];
 #pragma GCC unroll 16
@@ -211,7 +209,7 @@ template <class Reader> static Panels expand(const Panels& w, int panel, float* 
             reader.group();
             float* to = out + size_t(2 * g + n) * w.group * LANES;
             for (int s = 0; s < w.group / Reader::wide; ++s, to += Reader::wide * LANES) {
-                reader.word();
+                reader.template word<false>();
                 unrolled(upto<Reader::wide>{}, [&](auto j) __attribute__((always_inline)) {
                     store(to + decltype(j)::value * LANES, reader.template value<decltype(j)::value>());
                 });
