@@ -31,6 +31,10 @@ struct alignas(64) Phase {
     }
     // Takes part, `grain` units at a time, and returns when all units are done, whoever did them.
     template <class Work> void share(int units, int homes, int home, int grain, Patience& patience, Work&& work);
+    // As one run, whose units are nobody's in particular.
+    template <class Work> void share(int units, int grain, Patience& patience, Work&& work) {
+        share(units, 1, 0, grain, patience, work);
+    }
 };
 
 // Where run `home` of `homes` begins, of `units`.
