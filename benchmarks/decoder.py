@@ -3,7 +3,8 @@
 `python -m benchmarks.decoder`: a decoder in SmolLM2-135M's shape with random weights, stored as its GGUF stores them
 (Q4_1, embedding and head Q8_0). For each way of storing and computing: milliseconds a step, the median of many, and in
 brackets the ratio to the roofline: the larger of the time to read what the step must read and the time for its
-products, at rates measured in the same run. With `--phases` also where the time goes.
+products, at rates measured in the same run. With `--phases` also where the time goes, with each
+phase's ratio to its own limit.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 
 import numpy as np
 
+from benchmarks.decoder_phases import profile
 from benchmarks.machine import described
 from benchmarks.random_decoder import random_decoder
 from jackfield_plugins.generation.decoder import TokenRows
@@ -95,14 +97,6 @@ def measured(decoder: NativeDecoder, rows: TokenRows, seconds: float) -> float:
     return float(np.median(took))
 
 
-def phases(decoder: NativeDecoder, rows: TokenRows, times: int = 5) -> str:
-    """Milliseconds a step by phase, as the first thread saw it."""
-    before = dict(decoder.times())
-    for _ in range(times):
-        decoder.run(rows)
-    return " ".join(f"{name} {(spent - before[name]) * 1e3 / times:.2f}" for name, spent in decoder.times().items())
-
-
 def name(options: NativeOptions) -> str:
     """How a row of the table is headed."""
     return f"{options.storage}, {options.arithmetic}" + (", KV half" if options.cache == "half" else "")
@@ -136,7 +130,7 @@ def main() -> None:
             best = least(spec, decoder.weight_bytes, rows, options, read, products)
             cells.append(f"{took * 1e3:.1f} ({best / took:.2f})")
             if arguments.phases:
-                print(f"  {len(rows.tokens)} rows: {phases(decoder, rows)}")
+                print(f"  {len(rows.tokens)} rows: {profile(spec, decoder, rows, read, products)}")
         print(f"| {name(way)} | " + " | ".join(cells) + " |")
         print(f"  memory {read / 1e9:.1f} GB/s, products {products / 1e9:.0f} G/s, {SETS[decoder.instruction_set]}")
         decoder.close()

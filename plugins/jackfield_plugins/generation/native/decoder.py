@@ -18,7 +18,7 @@ from jackfield_plugins.generation.native.weights import address, joined, raw, re
 from jackfield_plugins.generation.spec import DecoderSpec
 
 TILE = 16
-PHASES = ("norm", "qkv", "rotate", "attend", "output", "gate_up", "activate", "down", "head")
+PHASES = ("norm", "qkv", "rotate", "attend", "output", "gate_up", "down", "head")
 
 
 class NativeDecoder(Decoder):
