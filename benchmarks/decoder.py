@@ -3,7 +3,8 @@
 `python -m benchmarks.decoder`: a decoder in SmolLM2-135M's shape with random weights, stored as its GGUF stores them
 (Q4_1, embedding and head Q8_0). For each way of storing and computing: milliseconds a step, the median of many, and in
 brackets the ratio to the roofline: the larger of the time to read what the step must read and the time for its
-products, at rates measured in the same run. With `--phases` also where the time goes.
+products, at rates measured in the same run. With `--phases` also where the time goes, with each
+phase's ratio to its own limit.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 
 import numpy as np
 
+from benchmarks.decoder_phases import profile
 from benchmarks.machine import described
 from benchmarks.random_decoder import random_decoder
 from jackfield_plugins.generation.decoder import TokenRows
@@ -67,16 +69,18 @@ def parameters(spec: DecoderSpec) -> tuple[int, int]:
     return layer * len(spec.layers), head
 
 
-def least(spec: DecoderSpec, decoder: NativeDecoder, rows: TokenRows, read: float, products: float) -> float:
-    """Seconds that the step takes at best. Integer products count four to a product of floats."""
+def least(
+    spec: DecoderSpec, weights: int, rows: TokenRows, options: NativeOptions, read: float, products: float
+) -> float:
+    """Seconds that a step takes at best which reads `weights` bytes of them. Integer products count four to a product
+    of floats."""
     count, positions = len(rows.tokens), rows.positions.astype(np.int64) + 1
     layers, head = parameters(spec)
     a_position = 2 * spec.key_value_heads * spec.head_size * len(spec.layers)
     lines = int(np.unique(rows.lines).size)
     seen = int(sum(positions[rows.lines == line].max() for line in range(lines)))
-    size = 2 if decoder.options.cache == "half" else 4
-    bytes_read = decoder.weight_bytes + seen * a_position * size
-    linear = (layers * count + head * len(rows.wanted)) / (4 if decoder.options.arithmetic == "integer" else 1)
+    bytes_read = weights + seen * a_position * (2 if options.cache == "half" else 4)
+    linear = (layers * count + head * len(rows.wanted)) / (4 if options.arithmetic == "integer" else 1)
     attention = float(positions.sum()) * a_position * (spec.heads // spec.key_value_heads)
     return max(bytes_read / read, (linear + attention) / products)
 
@@ -91,14 +95,6 @@ def measured(decoder: NativeDecoder, rows: TokenRows, seconds: float) -> float:
         decoder.run(rows)
         took.append(time.perf_counter() - start)
     return float(np.median(took))
-
-
-def phases(decoder: NativeDecoder, rows: TokenRows, times: int = 5) -> str:
-    """Milliseconds a step by phase, as the first thread saw it."""
-    before = dict(decoder.times())
-    for _ in range(times):
-        decoder.run(rows)
-    return " ".join(f"{name} {(spent - before[name]) * 1e3 / times:.2f}" for name, spent in decoder.times().items())
 
 
 def name(options: NativeOptions) -> str:
@@ -131,9 +127,10 @@ def main() -> None:
         cells = []
         for rows in shapes.values():
             took = measured(decoder, rows, arguments.seconds)
-            cells.append(f"{took * 1e3:.1f} ({least(spec, decoder, rows, read, products) / took:.2f})")
+            best = least(spec, decoder.weight_bytes, rows, options, read, products)
+            cells.append(f"{took * 1e3:.1f} ({best / took:.2f})")
             if arguments.phases:
-                print(f"  {len(rows.tokens)} rows: {phases(decoder, rows)}")
+                print(f"  {len(rows.tokens)} rows: {profile(spec, decoder, rows, read, products)}")
         print(f"| {name(way)} | " + " | ".join(cells) + " |")
         print(f"  memory {read / 1e9:.1f} GB/s, products {products / 1e9:.0f} G/s, {SETS[decoder.instruction_set]}")
         decoder.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import yaml
 
 from benchmarks.peers.encodings import BINARY, JSON, PLAIN, Encoding
 from benchmarks.peers.subjects import Subject
+from benchmarks.process import Command
 
 ROWS, WINDOW_MS = 32, 3
 SERVERS = Path(__file__).parent / "servers"
@@ -31,14 +32,6 @@ class Place:
     def python(self) -> str:
         """The interpreter of its environment."""
         return str(self.environment.absolute() / "bin" / "python")
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What is run, with variables beside those of this process."""
-
-    words: Sequence[str]
-    variables: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

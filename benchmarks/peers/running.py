@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import http.client
-import os
-import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +18,7 @@ import numpy as np
 from benchmarks.peers.encodings import Encoding
 from benchmarks.peers.peer import Peer, Place
 from benchmarks.peers.subjects import Subject
+from benchmarks.process import free_port, process
 
 _PATIENCE = 120.0
 _TOLERANCE = 1e-4  # batched kernels round otherwise than those of one row
@@ -55,29 +54,13 @@ class Running:
 def running(peer: Peer, environment: Path, folder: Path, subject: Subject) -> Iterator[Running]:
     """Start `peer`; its log goes to `folder`. Raises SystemExit if it gives no right answer."""
     folder.mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = peer.command(Place(environment, folder, port, subject))
     log = folder / "log"
     began = time.time()
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command.words,
-            env={**os.environ, **command.variables},
-            stdout=output,
-            stderr=output,
-            start_new_session=True,  # so that its children can be ended with it
-        )
-    try:
-        cold = _first(peer, subject, port, process, log) - began
-        yield Running(peer, subject, port, process.pid, began, cold)
-    finally:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(15)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    with process(command, log) as started:
+        cold = _first(peer, subject, port, started, log) - began
+        yield Running(peer, subject, port, started.pid, began, cold)
 
 
 def _first(peer: Peer, subject: Subject, port: int, process: subprocess.Popen[bytes], log: Path) -> float:

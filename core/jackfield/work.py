@@ -48,7 +48,7 @@ class StepReport:
     `prepare`, `execute` and `finish` are the time to join the inputs, on the device, and to part the outputs.
     `rows` were asked for; `padded` is what was run on top of them. `waiting`: rows that were left in the queue.
     `elements` is how many the padded inputs had, over all rows, and `padding` how many of these were no client's; both
-    are 0 if nothing pads.
+    are 0 if nothing pads. `extra` is what the executor tells observers beyond this, of a type on which they agree.
     """
 
     replica: str
@@ -63,6 +63,7 @@ class StepReport:
     padding: int = 0
     failed: bool = False
     waiting: int = 0
+    extra: Any = None
 
 
 @dataclass(slots=True, eq=False)

@@ -15,7 +15,7 @@ from jackfield.plugins.registry import Registry
 from jackfield.plugins.sockets import SOCKETS, Socket
 
 _BY_NAME = {socket.name: socket for socket in SOCKETS}
-_DEFAULT_ENDPOINTS = ("open-inference", "metrics")
+_DEFAULT_ENDPOINTS = ("open-inference", "openai", "metrics")
 _DEFAULT_OBSERVERS = ("prometheus", "access-log")
 _SECTIONS = {
     "loader": "How the source is opened. By default the one loader that detects it.",

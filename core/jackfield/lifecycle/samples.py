@@ -30,18 +30,21 @@ def lengths_to_try(signature: Signature, warm_up: WarmUp | None) -> Iterator[int
 def sample(
     signature: Signature, rows: int, length: int, warm_up: WarmUp | None = None, variant: int = 0
 ) -> dict[str, Array]:
-    """Inputs of `rows` rows, open axes of `length`. Variants differ in their values; 0 is the plainest."""
+    """Inputs of `rows` rows, open axes of `length`. Variants differ in their values; 0 is the plainest.
+
+    What is optional is left out unless it is declared; where nothing is required, the first input stands for all.
+    """
     declared: Mapping[str, WarmUpInput] = warm_up.inputs if warm_up is not None else {}
     for name in declared:
         if name not in signature.by_name:
             known = ", ".join(f"'{n}'" for n in signature.by_name)
             raise LoadError(f"warm_up names input '{name}', which the model does not have: it takes {known}")
+    needed = [spec for spec in signature.inputs if not spec.optional or spec.name in declared]
     return {
         spec.name: _declared(spec, declared[spec.name], rows, length, variant)
         if spec.name in declared
         else _values(spec, _shape(spec, rows, length), variant)
-        for spec in signature.inputs
-        if not spec.optional or spec.name in declared
+        for spec in needed or signature.inputs[:1]
     }
 
 

@@ -12,6 +12,7 @@ from jackfield.testing.clock import VirtualClock
 from jackfield.testing.contracts import (
     BackendContract,
     BatchingPolicyContract,
+    ContinuingBackendContract,
     ContinuingPolicyContract,
     EndpointContract,
     Example,
@@ -34,6 +35,7 @@ __all__ = [
     "Answer",
     "BackendContract",
     "BatchingPolicyContract",
+    "ContinuingBackendContract",
     "ContinuingPolicyContract",
     "EndpointContract",
     "Example",

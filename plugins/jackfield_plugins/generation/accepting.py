@@ -10,15 +10,16 @@ import numpy as np
 from jackfield import Array, Datatype, Signature, TensorSpec, Work
 from jackfield.errors import InvalidRequest
 from jackfield_plugins.generation.answer import Answer, MakeDetokenizer
-from jackfield_plugins.generation.blocks import blocks_for
+from jackfield_plugins.generation.blocks import answer_within, blocks_of_choices
 from jackfield_plugins.generation.cache import KeyValueCache
 from jackfield_plugins.generation.parameters import DEFAULTS, Parameters, check, parameters
 from jackfield_plugins.generation.prefix import Chain, salt_of
 from jackfield_plugins.generation.rows import Rows
-from jackfield_plugins.generation.sampling.sampler import Choice, seed_of
+from jackfield_plugins.generation.sampling.choice import Choice, seed_of
 from jackfield_plugins.generation.sequence import Generation, Sequence
 
 TOKENS = "tokens"
+_ROOM = 256  # tokens of an answer that there is room for at first
 SIGNATURE = Signature(
     (TensorSpec(TOKENS, Datatype.INT32, (-1,)),),
     (TensorSpec(TOKENS, Datatype.INT32, (-1,)), TensorSpec("text", Datatype.BYTES, (1,))),
@@ -69,11 +70,11 @@ class Accepting:
         prompt = request.inputs[TOKENS]
         self._check(request.model, prompt, p)
         room = self._room(request.model, len(prompt), p)
-        tokens = np.zeros(len(prompt) + room, np.int32)
+        tokens = np.zeros(len(prompt) + max(min(room, _ROOM), len(p.given)), np.int32)
         tokens[: len(prompt)] = prompt
         tokens[len(prompt) : len(prompt) + len(p.given)] = p.given
         chain = Chain(salt_of(request.tenant, p.cache_salt), self._cache.pool.size)
-        first = self._sequence(p, tokens, len(prompt), chain, 0, seed_of(p))
+        first = self._sequence(p, tokens, len(prompt), room, chain, 0, seed_of(p))
         return Generation(self._cache, self._rows, len(prompt), p, first)
 
     def fork(self, generation: Generation) -> None:
@@ -82,7 +83,7 @@ class Accepting:
             return
         p, first, prompt = generation.parameters, generation.sequences[0], generation.prompt
         generation.forks = [
-            self._sequence(p, first.tokens.copy(), prompt, first.chain, index, first.choice.seed)
+            self._sequence(p, first.tokens.copy(), prompt, first.room, first.chain, index, first.choice.seed)
             for index in range(1, p.n)
         ]
 
@@ -107,25 +108,28 @@ class Accepting:
     def _room(self, model: str, prompt: int, p: Parameters) -> int:
         """Most tokens of each answer: what was asked for, or what context and cache hold."""
         pool = self._cache.pool
-        most = min(self._context, pool.count // p.n * pool.size) - prompt
-        asked = p.max_tokens if p.max_tokens is not None else max(most, len(p.given) + 1)
+        if p.max_tokens is None:
+            most = min(self._context - prompt, answer_within(pool.count, prompt, p.n, pool.size))
+            asked = max(most, len(p.given) + 1)
+        else:
+            asked = p.max_tokens
         if prompt + asked > self._context:
             raise InvalidRequest(
                 f"{prompt} tokens of prompt and {asked} of answer are more than the context of {self._context} of "
                 f"model '{model}'"
             )
-        if asked > most:
-            raise InvalidRequest(
-                f"{p.n} x {blocks_for(prompt + asked, pool.size)} KV-cache blocks are needed at most, and model "
-                f"'{model}' has {pool.count}"
-            )
+        needed = blocks_of_choices(prompt, asked, p.n, pool.size)
+        if needed > pool.count:
+            raise InvalidRequest(f"{needed} KV-cache blocks are needed at most, and model '{model}' has {pool.count}")
         return asked
 
-    def _sequence(self, p: Parameters, tokens: Array, prompt: int, chain: Chain, index: int, seed: int) -> Sequence:
+    def _sequence(
+        self, p: Parameters, tokens: Array, prompt: int, room: int, chain: Chain, index: int, seed: int
+    ) -> Sequence:
         endings = [*(() if p.ignore_eos else self._ends), *p.stop_token_ids] if p.min_tokens else []
         choice = Choice(p, tokens[:prompt], endings, index, seed)
         answer = Answer(index, p, self._ends, self._detokenizer)
         for token in p.given:
             choice.add(token)
             answer.recall(token)
-        return Sequence(tokens, prompt + len(p.given), len(tokens) - prompt, chain, choice, answer)
+        return Sequence(tokens, prompt + len(p.given), room, chain, choice, answer)

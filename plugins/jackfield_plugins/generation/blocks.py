@@ -16,6 +16,25 @@ def blocks_for(tokens: int, block_size: int) -> int:
     return -(-tokens // block_size)
 
 
+def blocks_of_choices(prompt: int, answer: int, choices: int, block_size: int) -> int:
+    """How many blocks hold `choices` answers of so many tokens each to one prompt. The prompt's full blocks are shared;
+    the last token of an answer needs no place, for nothing comes after it."""
+    if answer < 2:  # nothing is written behind the prompt
+        return blocks_for(prompt, block_size)
+    shared = prompt // block_size
+    return shared + choices * (blocks_for(prompt + answer - 1, block_size) - shared)
+
+
+def answer_within(count: int, prompt: int, choices: int, block_size: int) -> int:
+    """The most tokens of each answer for which `blocks_of_choices` is `count` at most; -1 if the prompt alone needs
+    more."""
+    if blocks_for(prompt, block_size) > count:
+        return -1
+    shared = prompt // block_size
+    each = (count - shared) // choices
+    return max((shared + each) * block_size - prompt + 1, 1)
+
+
 def blocks_within(memory: int, bytes_per_block: int) -> int:
     """How many blocks fit into `memory` bytes. Raises ValueError if none does."""
     count = memory // bytes_per_block

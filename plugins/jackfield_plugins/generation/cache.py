@@ -66,7 +66,8 @@ class KeyValueCache:
         pool = self.pool
         for block in prefix:
             pool.hold(block)
-        pool.count_lookup((sequence.length - 1) // pool.size if self.known else 0, len(prefix))
+        if self.known:
+            pool.count_lookup((sequence.length - 1) // pool.size, len(prefix))
         sequence.line = self._lines.pop()
         sequence.table = list(prefix)
         sequence.computed = len(prefix) * pool.size

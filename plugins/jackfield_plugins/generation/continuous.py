@@ -1,11 +1,11 @@
 """Batching policy `continuous`: each step is made of tokens, of sequences that run and of such that begin.
 
 All that decode take part in every step. Beside them prompts are prefilled in chunks, so large that the step takes at
-most `stretch` times what decoding alone takes; larger, where several works come for four that decode. New work is taken
-in the scheduler's order, as soon as there are blocks for its prompt beside what the others still need. When blocks run
-out, the least important work gives its back and is computed anew later: by priority, then the youngest. What was
-preempted goes before anything new; and what was preempted `patience` times is more important than all that was not, so
-each work comes to its end.
+most `stretch` times what decoding alone takes; larger, where several works come at once. New work is taken in the
+scheduler's order, as soon as there are blocks for its prompt beside what the others still need. When blocks run out,
+the least important work gives its back and is computed anew later: by priority, then the youngest. What was preempted
+goes before anything new; and what was preempted `patience` times is more important than all that was not, so each work
+comes to its end.
 
 Iteration-level scheduling is from "Orca" (Yu et al., 2022), chunks beside decoding from "SARATHI" (Agrawal et al.,
 2023).
@@ -22,7 +22,10 @@ from jackfield import BatchingPolicy, Capacity, Options, Progress, Step, Wait, W
 from jackfield_plugins.generation.pace import Pace
 
 _URGENCY = 4.0
-"""How much more one that waits for its first token counts than one that waits for its next, once they are many."""
+"""How much more one that waits for its first token counts than one that waits for its next, if it is not alone."""
+
+_LONG = 16
+"""More steps than these, and those that come behind a prompt need not wait for all of it."""
 
 
 class ContinuousOptions(Options):
@@ -102,7 +105,7 @@ class Continuous(BatchingPolicy):
         slots = min(self._own.max_sequences, capacity.rows) - sum([work.extra.width for work in running])
         coming = len(prefilling) + len(self._paused) + min(len(waiting), max(slots, 0))
         left = most = self._chunk(rows, coming)
-        left = self._prefill(prefilling, left)
+        left = self._prefill(prefilling, left, coming > 1)
         left = self._resume(left)
         if left and not self._paused and len(waiting):
             left = self._admit(waiting, left, slots)
@@ -132,12 +135,14 @@ class Continuous(BatchingPolicy):
                 rows += progress.pending
         return rows
 
-    def _prefill(self, prefilling: Sequence[Work], left: int) -> int:
-        """On with the prompts that have been begun; how many tokens are left for others."""
+    def _prefill(self, prefilling: Sequence[Work], left: int, several: bool) -> int:
+        """On with the prompts that have been begun; how many tokens are left for others. A long one leaves half to
+        those behind it."""
         for work in prefilling:
             if not left:
                 break
-            part = min(work.extra.pending, left)
+            pending: int = work.extra.pending
+            part = min(pending, -(-left // 2) if several and pending > _LONG * left else left)
             if work not in self._paused and self._get(work, part):  # some were just preempted for one before them
                 left -= part
         return left
@@ -174,7 +179,8 @@ class Continuous(BatchingPolicy):
             return 0  # this step tells
         if not pace.row:
             return own.min_prefill_tokens
-        allowed = alone * (own.stretch - 1) * max(_URGENCY * (coming - 1) / rows, 1.0)
+        # each that comes waits for those before it, so that a burst goes first; two or three that meet wait their turn
+        allowed = alone * (own.stretch - 1) * max(_URGENCY * max(coming - 1, (coming - 2) ** 3) / rows, 1.0)
         return int(min(max(allowed / pace.row, own.min_prefill_tokens), own.max_prefill_tokens))
 
     def _get(self, work: Work, tokens: int) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jackfield import Array
-from jackfield_plugins.generation.spec import DecoderSpec
 
 
 @dataclass(slots=True, eq=False)
@@ -33,11 +32,16 @@ class Decoder(ABC):
     A row's logits are the same bits whoever shares the step, however its prompt was cut into steps.
     """
 
-    spec: DecoderSpec
+    vocabulary: int
+    """Logits of a row."""
+    context: int
+    """Most positions of a sequence."""
     block_size: int
     """Positions in a block."""
     blocks: int
     """Blocks in the pool, numbered from 0."""
+    threads: int = 1
+    """How many threads may be used for what is done beside it on the host, such as sampling."""
 
     @abstractmethod
     def run(self, rows: TokenRows) -> Array:

@@ -18,12 +18,14 @@ from jackfield_plugins.generation.blocks import BlockPool, blocks_for
 from jackfield_plugins.generation.cache import KeyValueCache
 from jackfield_plugins.generation.decoder import Decoder, TokenRows
 from jackfield_plugins.generation.language import Language
+from jackfield_plugins.generation.native.sampler import sampler_for
 from jackfield_plugins.generation.parameters import DEFAULTS, Parameters
 from jackfield_plugins.generation.portrait import portrait
 from jackfield_plugins.generation.rows import Rows
-from jackfield_plugins.generation.sampling.logprobs import Likelihood, likelihood
-from jackfield_plugins.generation.sampling.sampler import choose
+from jackfield_plugins.generation.sampling.logprobs import Likelihood
+from jackfield_plugins.generation.sampling.sampler import Sampler
 from jackfield_plugins.generation.sequence import Generation, Sequence
+from jackfield_plugins.generation.told import StepTokens
 
 _WARM = (1, 16, 128)
 """Tokens of the prompts that are run ahead."""
@@ -33,7 +35,8 @@ _WANTED = 32
 
 @dataclass(slots=True, eq=False)
 class _Plan:
-    """A step: its rows, which of its sequences get a token out of which row of the logits, and what is prefilled."""
+    """A step: its rows, which of its sequences get a token out of which row of the logits, and what is prefilled.
+    `told`: how many tokens each of its works gets."""
 
     rows: TokenRows
     decoding: list[Sequence]
@@ -41,12 +44,14 @@ class _Plan:
     chosen: list[Sequence]
     where: Array
     copies: list[tuple[int, int]]
+    told: list[int]
 
 
 class GenerationExecutor(SequenceExecutor):
     """Runs `decoder`. `detokenizer` makes one for each sequence; None: answers are tokens only. `ends`: the tokens with
     which the model ends an answer. `sequences`: most that share a step. `prefixes`: whether the cache finds them again.
-    `defaults`: what holds where a request says nothing. `close`: called when this is closed.
+    `defaults`: what holds where a request says nothing. `close`: called when this is closed. `sampler`: None takes the
+    best here; it is closed with this.
     """
 
     def __init__(
@@ -58,15 +63,16 @@ class GenerationExecutor(SequenceExecutor):
         prefixes: bool = True,
         defaults: Parameters = DEFAULTS,
         close: Callable[[], None] | None = None,
+        sampler: Sampler | None = None,
     ) -> None:
         self.signature = SIGNATURE
         self.decoder = decoder
+        self.sampler = sampler or sampler_for(decoder.vocabulary, decoder.threads)
         self.pool = BlockPool(decoder.blocks, decoder.block_size)
-        self.cache = KeyValueCache(self.pool, sequences, decoder.spec.context, prefixes)
+        self.cache = KeyValueCache(self.pool, sequences, decoder.context, prefixes)
         self.rows: Rows[Sequence] = Rows(self.cache.tables, sequences + 256)
-        spec = decoder.spec
         self._accepting = Accepting(
-            self.cache, self.rows, spec.vocabulary, spec.context, sequences, ends, detokenizer, defaults
+            self.cache, self.rows, decoder.vocabulary, decoder.context, sequences, ends, detokenizer, defaults
         )
         self._close = close
         self._sequences = sequences
@@ -85,7 +91,7 @@ class GenerationExecutor(SequenceExecutor):
 
     def warm_up(self, progress: Callable[[str, int, int], None]) -> None:
         """Run prompts of a few lengths, so that memory is mapped and threads are there."""
-        positions = min(self.pool.count * self.pool.size, self.decoder.spec.context)
+        positions = min(self.pool.count * self.pool.size, self.decoder.context)
         sizes = sorted({min(size, positions) for size in _WARM})
         table = np.arange(blocks_for(positions, self.pool.size), dtype=np.int32)[None]
         for done, size in enumerate(sizes):
@@ -109,20 +115,24 @@ class GenerationExecutor(SequenceExecutor):
         decoding: list[Sequence] = []
         prefill: list[tuple[Generation, Sequence, int]] = []
         copies: list[tuple[int, int]] = []
-        for work in step.work:
+        told = [0] * len(step.work)
+        begun: list[int] = []
+        for number, work in enumerate(step.work):
             generation: Generation = work.extra
             self._begun[work] = None
             copies += generation.copies
             for sequence, part in generation.reserved:
                 if sequence.slot >= 0:
                     decoding.append(sequence)
+                    told[number] += 1
                 else:
                     prefill.append((generation, sequence, part))
+                    begun.append(number)
         if len(decoding) == len(self.rows.order):
             decoding = self.rows.order.copy()
         chosen, where, wanted = decoding.copy(), list(range(len(decoding))), list[int]()
         row = len(decoding)
-        for generation, sequence, part in prefill:
+        for number, (generation, sequence, part) in zip(begun, prefill, strict=True):
             row += part
             if generation.prompt_likelihoods is not None and sequence.computed < generation.prompt:
                 wanted += range(row - part, row)
@@ -132,9 +142,10 @@ class GenerationExecutor(SequenceExecutor):
                 self._accepting.fork(generation)
                 new = generation.forks if not generation.forked else []
                 chosen += [sequence, *new]
+                told[number] += 1 + len(new)
                 where += [len(decoding) + len(wanted) - 1] * (1 + len(new))
         rows = self.rows.arrange(decoding, [(sequence, part) for _, sequence, part in prefill], wanted)
-        return _Plan(rows, decoding, prefill, chosen, np.array(where, np.int64), copies)
+        return _Plan(rows, decoding, prefill, chosen, np.array(where, np.int64), copies, told)
 
     def execute(self, step: Step) -> Outcome:
         """Run the decoder, and give each sequence whose tokens are all computed the next one."""
@@ -146,7 +157,7 @@ class GenerationExecutor(SequenceExecutor):
         ran = time.perf_counter()
         choices = [sequence.choice for sequence in plan.chosen]
         plain = all(choice.plain for choice in choices)
-        tokens, likely, faults = choose(logits, plan.where, choices, plain)
+        tokens, likely, faults = self.sampler.choose(logits, plan.where, choices, plain)
         failed = {plan.chosen[place]: error for place, error in faults.items()}
         self._computed(plan, logits)
         self._said(plan, tokens, likely)
@@ -154,6 +165,7 @@ class GenerationExecutor(SequenceExecutor):
         report = step.work[0].report
         if report is not None:
             report.execute += ran - started
+            report.extra = self._tokens(step, plan)
             report.finish += time.perf_counter() - ran
         return Outcome(results)
 
@@ -165,6 +177,7 @@ class GenerationExecutor(SequenceExecutor):
         places, unused = self.cache.waste(held)
         return {
             "blocks": pool.count,
+            "block_tokens": pool.size,
             "blocks_held": pool.count - pool.free,
             "blocks_cached": pool.cached,
             "evictions": pool.evictions,
@@ -184,8 +197,15 @@ class GenerationExecutor(SequenceExecutor):
     def close(self) -> None:
         """Give back the decoder's memory."""
         self.decoder.close()
+        self.sampler.close()
         if self._close is not None:
             self._close()
+
+    def _tokens(self, step: Step, plan: _Plan) -> StepTokens:
+        decode = len(plan.decoding)
+        prefill = len(plan.rows.tokens) - decode
+        alike = not prefill and decode == len(step.work)
+        return StepTokens(prefill, decode, step.work, None if alike else plan.told)
 
     def _computed(self, plan: _Plan, logits: Array) -> None:
         """Keys and values of all rows are there."""
@@ -218,10 +238,13 @@ class GenerationExecutor(SequenceExecutor):
         found, p = generation.prompt_likelihoods, generation.parameters
         assert found is not None
         assert p.logprobs is not None
-        for number in range(part):
-            position = sequence.computed + number + 1
-            if len(found) == position < generation.prompt:  # not what was told before it was preempted
-                found.append(likelihood(logits[at + number], int(sequence.tokens[position]), p.logprobs))
+        # not the last token of the prompt, nor what was told before it was preempted
+        first = max(len(found) - 1 - sequence.computed, 0)
+        last = min(part, generation.prompt - 1 - sequence.computed)
+        if first < last:
+            next_tokens = sequence.tokens[sequence.computed + first + 1 : sequence.computed + last + 1]
+            rows = np.arange(at + first, at + last)
+            found += self.sampler.likelihoods(logits, rows, next_tokens, p.logprobs)
 
     def _said(self, plan: _Plan, tokens: Array, likely: list[Likelihood | None] | None) -> None:
         """Each sequence gets its next token."""
@@ -245,4 +268,7 @@ class GenerationExecutor(SequenceExecutor):
             for sequence in generation.sequences:
                 if sequence in failed:
                     return failed[sequence]
-        return generation.told(work.request.stream)
+        told, wanted = generation.told(work.request.stream), work.request.outputs
+        if wanted and told is not None:
+            told.outputs = {name: array for name, array in told.outputs.items() if name in wanted}
+        return told

@@ -38,7 +38,7 @@ def portrait(language: Language) -> tuple[str, Any]:
         "ends": list(language.ends),
         "defaults": msgspec.to_builtins(language.defaults),
         "source": template.source,
-        "templates": dict(template.templates),
+        "templates": dict(template.sources),
         "tokens": dict(template.tokens),
     }
     return WHERE, data

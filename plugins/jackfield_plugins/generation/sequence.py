@@ -12,8 +12,8 @@ from jackfield_plugins.generation.cache import KeyValueCache
 from jackfield_plugins.generation.parameters import Parameters
 from jackfield_plugins.generation.prefix import Chain
 from jackfield_plugins.generation.rows import Rows
+from jackfield_plugins.generation.sampling.choice import Choice
 from jackfield_plugins.generation.sampling.logprobs import Likelihood
-from jackfield_plugins.generation.sampling.sampler import Choice
 
 _PROMPT_ROWS = 32
 """Tokens a step of a prompt whose own likelihoods are asked for: each of them has a row of logits, of 192 KB for a
@@ -22,7 +22,7 @@ _ALL = 2**31
 
 
 class Sequence:
-    """One answer in the making. `tokens`: int32, prompt and answer; `length` of them are there, and the first
+    """One answer in the making. `tokens`: int32, prompt and answer, and room; `length` of them are there, and the first
     `computed` have keys and values in the cache, in the blocks of `table`. `room`: most tokens of the answer. `slot`:
     its place among the rows that decode, -1 if it is not among them; `line`: its line in the tables, -1 if it holds
     nothing."""
@@ -48,6 +48,8 @@ class Sequence:
 
     def append(self, token: int) -> None:
         """`token` comes next."""
+        if self.length == len(self.tokens):
+            self.tokens = np.append(self.tokens, np.zeros_like(self.tokens))
         self.tokens[self.length] = token
         self.length += 1
 
@@ -57,7 +59,7 @@ class Generation:
 
     `sequences`: the prompt's own until that is computed, then one for each choice that is not over; `forks`: the
     others, ready for that moment. `reserved`: which take part in the next step, with how many tokens. `copies`: blocks
-    that are to be copied before that.
+    that are to be copied before that. `finishes`: why each answer that is over ended.
     """
 
     def __init__(self, cache: KeyValueCache, rows: Rows[Sequence], prompt: int, p: Parameters, first: Sequence) -> None:
@@ -76,6 +78,7 @@ class Generation:
         self._limit = _PROMPT_ROWS if self.prompt_likelihoods is not None else _ALL
         self._cached = -1
         self._said = 0
+        self.finishes: list[str] = []
         self._over: list[Sequence] = []
         self._lines: list[int] = []
         self._cache = cache
@@ -88,7 +91,10 @@ class Generation:
             return self._need_of_all()
         cache = self._cache
         need, known, left = 0, 0, _ALL if tokens is None else tokens
+        begun = waits = False
         for sequence in self.sequences:
+            if sequence.line < 0 and waits and tokens is not None:
+                break  # as in `reserve`
             prefix = self._prefix(sequence) if sequence.line < 0 else []
             start = sequence.computed + len(prefix) * cache.pool.size
             known += len(prefix) * cache.pool.size
@@ -96,6 +102,10 @@ class Generation:
             left -= part
             if part:
                 need += cache.need(sequence, start + part, prefix)
+                waits = waits or sequence.length - start > 1
+                if sequence.line < 0 and begun:
+                    need -= self._brought(prefix)
+            begun = True
         if tokens is None:
             self.pending = min(sum(sequence.pending for sequence in self.sequences) - known, self._limit)
         return need
@@ -163,7 +173,9 @@ class Generation:
         """After a step that it took part in: what there is to say, to who takes it in pieces or to who does not."""
         self.reserved, self.copies = [], []
         if not self.decoding or len(self.sequences) > 1 or self.sequences[0].answer.finish:
-            self._over += [sequence for sequence in self.sequences if sequence.answer.finish]
+            over = [sequence for sequence in self.sequences if sequence.answer.finish]
+            self._over += over
+            self.finishes += [sequence.answer.finish for sequence in over]
             self.sequences = [sequence for sequence in self.sequences if not sequence.answer.finish]
             self._update()
         if self.sequences and not stream:
@@ -189,8 +201,21 @@ class Generation:
             self._cached = sequence.computed
 
     def _prefix(self, sequence: Sequence) -> list[int]:
-        """What the cache knows of it; nothing as long as every token of the prompt is asked about."""
-        return [] if self.prompt_likelihoods is not None else self._cache.prefix(sequence)
+        """What is there of it already: what the cache knows, and of the prompt what another choice has. Nothing as long
+        as tokens of the prompt are asked about."""
+        if self.prompt_likelihoods is not None and len(self.prompt_likelihoods) < self.prompt:
+            return []
+        known, size = self._cache.prefix(sequence), self._cache.pool.size
+        full = min(self.prompt, sequence.length - 1) // size
+        for other in self.sequences:
+            if other.line >= 0 and other.computed >= full * size:
+                return other.table[:full] + known[full:]
+        return known
+
+    def _brought(self, prefix: list[int]) -> int:
+        """Of the free blocks that one takes which begins with `prefix`, those of the prompt that another brings."""
+        pool, full = self._cache.pool, self.prompt // self._cache.pool.size
+        return full - sum([pool.held(block) for block in prefix[:full]])
 
     def _update(self) -> None:
         total = sum([sequence.length - sequence.computed for sequence in self.sequences])

@@ -6,6 +6,8 @@ The way of an inference: `app` finds the route (`paths`), `infer` reads, decodes
   and `binary` make the arrays; `parameters` and `outputs` read what is asked for. `raw` takes a body without JSON,
   `datatypes` serves both ways.
 - Encoding is `response`: `json_output`, `binary`, `classification` and its `labels`.
+- `generate` answers Triton's extension of that name, in one object or as `events`: `question` decodes what is asked,
+  `fields` makes tensors of it; `language` is what is known here of models that generate.
 - `headers` and `compression` are HTTP's part; `statuses` turns errors into statuses.
 - All other routes are plain functions: `health`, `metadata`, `model_config`, `model_stats`, `repository`.
 """

@@ -12,6 +12,7 @@ import structlog
 from jackfield import Server
 from jackfield.errors import Cancelled, JackfieldError, NotFound, Unavailable
 from jackfield.web import Receive, Scope, Send, Shortcut, read_body, send_bytes
+from jackfield_plugins.open_inference.generate import Generate
 from jackfield_plugins.open_inference.headers import Headers, declared_length, echoed, request_id, trace
 from jackfield_plugins.open_inference.health import live, model_ready, ready
 from jackfield_plugins.open_inference.infer import Inference
@@ -36,6 +37,7 @@ _GET: Mapping[Route, Callable[[Server, Target], tuple[int, Any]]] = {
     Route.STATS: model_stats,
     Route.ALL_STATS: all_stats,
 }
+_OF_BODIES = frozenset((Route.INFER, Route.GENERATE, Route.GENERATE_STREAM))
 _WORTH_READING = 256 * 1024  # bytes of a refused body that cost less than a new connection
 _JSON = (b"content-type", b"application/json")
 
@@ -52,16 +54,22 @@ class OpenInferenceApp:
         self._overload_status = overload_status
         self._paths = Paths()
         self._inference = Inference(server, compress_above, tenant_header)
+        self._generate = Generate(server, self._inference, self.refusal)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3, for `http`."""
         try:
             target = self._paths.find(scope["path"])
-            if target is not None and target.route is Route.INFER and scope["method"] == "POST":
-                body, headers = await self._inference.answer(scope, receive, target.model, target.version)
-                status = 200
-            else:
+            if target is None or target.route not in _OF_BODIES or scope["method"] != "POST":
                 status, body, headers = await self._other(scope, receive, target)
+            elif target.route is Route.GENERATE_STREAM:
+                await self._generate.stream(scope, receive, send, target)
+                return
+            elif target.route is Route.GENERATE:
+                status, (body, headers) = 200, await self._generate.answer(scope, receive, target)
+            else:
+                status = 200
+                body, headers = await self._inference.answer(scope, receive, target.model, target.version)
         except Cancelled:  # the client has gone: there is nobody to answer
             return
         except JackfieldError as error:

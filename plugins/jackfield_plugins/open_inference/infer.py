@@ -62,14 +62,9 @@ class Inference:
         """The body and headers of the answer; raises what went wrong."""
         server = self._server
         told = self.said(dict(scope["headers"]))
-        size = declared_length(told.headers)
-        found = server.model(model).version(version)
-        if size <= self._limits.max_body_bytes:  # or it is refused whatever waits
-            found.check_room(size)  # said before the body is read, as an unknown model is
+        self.check_room(told.headers, model, version)
         try:
-            body = await read_body(scope, receive, self._limits)
-            if len(body) > LARGE_REQUEST:  # it was long on its way: much may have come in meanwhile
-                server.model(model).version(version).check_room(len(body))
+            body = await self.body(scope, receive, told.headers, model, version)
             request, wanted = await self._decoded(body, told.headers, model, version)
         except (InvalidRequest, Unsupported) as error:
             server.model(model).version(version).refused(error)
@@ -82,10 +77,22 @@ class Inference:
         """What `headers` say."""
         return said(headers, self._tenant_header)
 
-    async def _decoded(self, body: bytes, headers: Headers, model: str, version: str) -> tuple[Request, Wanted]:
+    def check_room(self, headers: Headers, model: str, version: str) -> None:
+        """Say that there is no such model, or no room, before a body is read."""
+        size = declared_length(headers)
+        found = self._server.model(model).version(version)
+        if size <= self._limits.max_body_bytes:  # or it is refused whatever waits
+            found.check_room(size)
+
+    async def body(self, scope: Scope, receive: Receive, headers: Headers, model: str, version: str) -> bytes:
+        """The body, decompressed; raises what is wrong with it, or Overloaded if there is no room for it any more."""
+        body = await read_body(scope, receive, self._limits)
+        if len(body) > LARGE_REQUEST:  # it was long on its way: much may have come in meanwhile
+            self._server.model(model).version(version).check_room(len(body))
         encoding = headers.get(b"content-encoding")
-        if encoding is not None:
-            body = await decompressed(body, encoding, self._limits.max_body_bytes)
+        return body if encoding is None else await decompressed(body, encoding, self._limits.max_body_bytes)
+
+    async def _decoded(self, body: bytes, headers: Headers, model: str, version: str) -> tuple[Request, Wanted]:
         if len(body) > LARGE_REQUEST:
             length = header_length(headers, len(body))
             found = self._server.model(model).version(version)
@@ -114,7 +121,7 @@ class Inference:
 
     def encoded_now(self, asked: Asked, work: Work, response: Response) -> Sent | None:
         """The answer; None if it takes more than a moment to make."""
-        if asked.wanted.by_name or _is_large(response, asked.wanted):
+        if asked.wanted.by_name or is_large(response, asked.wanted):
             return None
         body, sent = self._with_headers(asked, work, encode(*_arguments(asked, work, response, {})))
         if len(body) > self._compress_above and asked.said.accepts is not None:
@@ -126,7 +133,7 @@ class Inference:
         named = [name for name, form in asked.wanted.by_name.items() if form.classes]
         labels = await self._labels.of(asked.version, named) if named else {}
         arguments = _arguments(asked, work, response, labels)
-        if _is_large(response, asked.wanted):
+        if is_large(response, asked.wanted):
             encoded = await asyncio.to_thread(encode, *arguments)
         else:
             encoded = encode(*arguments)
@@ -166,7 +173,8 @@ def _of_many_parts(signature: Signature) -> bool:
     return any(spec.datatype is Datatype.BYTES for spec in signature.inputs)
 
 
-def _is_large(response: Response, wanted: Wanted) -> bool:
+def is_large(response: Response, wanted: Wanted) -> bool:
+    """Whether it takes more than a moment to encode."""
     size = 0
     for array in response.outputs.values():
         size += array.nbytes

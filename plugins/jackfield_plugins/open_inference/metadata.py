@@ -12,6 +12,7 @@ from jackfield_plugins.open_inference.versions import require_signature
 EXTENSIONS = (
     "binary_tensor_data",
     "classification",
+    "generate",
     "model_configuration",
     "parameters",
     "schedule_policy",

@@ -20,6 +20,8 @@ class Route(StrEnum):
     STATS = auto()
     ALL_STATS = auto()
     INFER = auto()
+    GENERATE = auto()
+    GENERATE_STREAM = auto()
     INDEX = auto()
 
 
@@ -44,6 +46,8 @@ _OF_MODEL = {
     ("config",): Route.CONFIG,
     ("stats",): Route.STATS,
     ("infer",): Route.INFER,
+    ("generate",): Route.GENERATE,
+    ("generate_stream",): Route.GENERATE_STREAM,
 }
 
 

@@ -11,6 +11,7 @@ from jackfield import Array, Response, Signature
 from jackfield_plugins.open_inference.binary import to_binary
 from jackfield_plugins.open_inference.classification import classify
 from jackfield_plugins.open_inference.json_output import refuse_infinite, to_json
+from jackfield_plugins.open_inference.language import plain
 from jackfield_plugins.open_inference.outputs import Wanted
 
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY
@@ -57,8 +58,8 @@ def encode(
     message: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": outputs}
     if identity:
         message["id"] = identity
-    if response.parameters:
-        message["parameters"] = response.parameters
+    if response.parameters and (told := plain(response.parameters)):
+        message["parameters"] = told
     text = orjson.dumps(message, option=_OPTIONS)
     if b"null" in text:  # what orjson makes of NaN and infinity; a quick look that is right almost always
         refuse_infinite(listed)

@@ -12,6 +12,8 @@ from pydantic import Field
 
 from jackfield import Observer, Options, Settled, State, StepReport
 from jackfield_plugins.prometheus.families import aliases, families
+from jackfield_plugins.prometheus.generating import Generating
+from jackfield_plugins.prometheus.generation_families import generation_families, vllm_aliases
 from jackfield_plugins.prometheus.histogram import Histogram
 
 if TYPE_CHECKING:
@@ -29,6 +31,20 @@ class PrometheusOptions(Options):
     """Upper bounds of the histograms of times, in seconds."""
     batch_buckets: tuple[float, ...] = Field(default=(1, 2, 4, 8, 16, 32, 64, 128, 256), min_length=1)
     """Upper bounds of the histogram of rows in a step."""
+    vllm_names: bool = False
+    """Also offer the metrics of text generation under the `vllm:*` names that dashboards for vLLM expect."""
+    generation_buckets_s: tuple[float, ...] = Field(
+        default=(
+            *(0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.25, 0.5, 0.75, 1.0, 2.5),
+            *(5.0, 7.5, 10.0, 20.0, 40.0, 80.0, 160.0, 640.0),
+        ),
+        min_length=1,
+    )
+    """Upper bounds of the histograms of times of text generation, in seconds."""
+    token_buckets: tuple[float, ...] = Field(
+        default=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768), min_length=1
+    )
+    """Upper bounds of the histograms of tokens: of a step, a prompt, an answer."""
 
 
 class Series:
@@ -52,6 +68,7 @@ class Prometheus(Observer, Collector):
         super().__init__(options, server)
         self._own = cast(PrometheusOptions, options)
         self.series: dict[tuple[str, str], Series] = {}
+        self.generating = Generating(sorted(self._own.generation_buckets_s), sorted(self._own.token_buckets))
         self.unknown_models = 0
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
@@ -59,6 +76,7 @@ class Prometheus(Observer, Collector):
     def settled(self, event: Settled) -> None:
         """Time an answered request."""
         work = event.work
+        self.generating.settled(work)
         if work.final is not State.COMPLETED:
             return
         series = self._of(event.model, event.version)
@@ -71,6 +89,8 @@ class Prometheus(Observer, Collector):
     def stepped(self, model: str, version: str, report: StepReport) -> None:
         """Count the rows of a step."""
         self._of(model, version).batch.observe(report.rows)
+        if report.extra is not None:
+            self.generating.stepped(model, version, report, self.server.clock.now())
 
     def refused(self, model: str, reason: str) -> None:
         """Requests for models that do not exist get no label: a client must not make series."""
@@ -80,8 +100,11 @@ class Prometheus(Observer, Collector):
     def collect(self) -> Iterator[Metric]:
         """All metrics as they are now; called by the library when they are written out."""
         yield from families(self.server, self.series, self.unknown_models)
+        yield from generation_families(self.server, self.generating.series)
         if self._own.triton_names:
             yield from aliases(self.server)
+        if self._own.vllm_names:
+            yield from vllm_aliases(self.server, self.generating.series)
 
     def _of(self, model: str, version: str) -> Series:
         series = self.series.get((model, version))

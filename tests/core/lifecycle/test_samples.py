@@ -58,9 +58,17 @@ def test_variants_differ_and_are_the_same_each_time(datatype: Datatype) -> None:
 
 
 def test_optional_inputs_are_left_out_unless_they_are_declared() -> None:
-    signature = Signature((TensorSpec("x", Datatype.FP32, (-1,), batch_axis=0, optional=True),), ())
-    assert sample(signature, 1, 8) == {}
-    assert list(sample(signature, 1, 8, WarmUp(inputs={"x": WarmUpInput()}))) == ["x"]
+    optional = TensorSpec("x", Datatype.FP32, (-1,), batch_axis=0, optional=True)
+    signature = Signature((optional, TensorSpec("y", Datatype.FP32, (-1,), batch_axis=0)), ())
+    assert list(sample(signature, 1, 8)) == ["y"]
+    assert list(sample(signature, 1, 8, WarmUp(inputs={"x": WarmUpInput()}))) == ["x", "y"]
+
+
+def test_one_of_several_alternatives_is_made_up() -> None:
+    either = (TensorSpec(name, Datatype.FP32, (-1,), batch_axis=0, optional=True) for name in "xy")
+    signature = Signature(tuple(either), ())
+    assert list(sample(signature, 1, 8)) == ["x"]
+    assert list(sample(signature, 1, 8, WarmUp(inputs={"y": WarmUpInput()}))) == ["y"]
 
 
 @pytest.mark.parametrize(("fill", "value"), [("zeros", 0.0), ("ones", 1.0), (2.5, 2.5)])

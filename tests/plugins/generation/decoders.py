@@ -8,35 +8,14 @@ import numpy as np
 
 from jackfield import Array
 from jackfield_plugins.generation.decoder import Decoder, TokenRows
-from jackfield_plugins.generation.spec import DecoderSpec, Linear, Rope, Weight
-
-
-def spec_of(vocabulary: int, context: int) -> DecoderSpec:
-    """What the engine reads of a decoder that has no checkpoint: its vocabulary and context."""
-    weight = Weight("none", (0,), "F32", np.zeros(0, np.uint8))
-    return DecoderSpec(
-        architecture="test",
-        layers=(),
-        embedding=weight,
-        norm=weight,
-        head=Linear(weight),
-        hidden=0,
-        heads=0,
-        key_value_heads=0,
-        head_size=0,
-        feed_forward=0,
-        vocabulary=vocabulary,
-        context=context,
-        epsilon=1e-5,
-        rope=Rope(np.zeros(0, np.float32)),
-    )
 
 
 class Watched(Decoder):
     """Counts runs and rows, and raises if a step is not as the interface says."""
 
     def __init__(self, vocabulary: int, context: int, blocks: int, block_size: int) -> None:
-        self.spec = spec_of(vocabulary, context)
+        self.vocabulary = vocabulary
+        self.context = context
         self.blocks = blocks
         self.block_size = block_size
         self.runs = 0
@@ -125,7 +104,7 @@ class NumpyDecoder(Watched):
             self._row(*one)
             for one in zip(rows.tokens.tolist(), rows.positions.tolist(), rows.tables[rows.lines], strict=True)
         ]
-        logits = np.empty((len(rows.wanted), self.spec.vocabulary), np.float32)
+        logits = np.empty((len(rows.wanted), self.vocabulary), np.float32)
         for number, row in enumerate(rows.wanted.tolist()):
             logits[number] = self.head @ _norm(hidden[row])
         return logits
@@ -181,7 +160,7 @@ class HashDecoder(Watched):
         size = self.block_size
         places = rows.tables[rows.lines, rows.positions // size]
         self.stored[places, rows.positions % size] = rows.tokens
-        logits = np.empty((len(rows.wanted), self.spec.vocabulary), np.float32)
+        logits = np.empty((len(rows.wanted), self.vocabulary), np.float32)
         for number, row in enumerate(rows.wanted.tolist()):
             count = int(rows.positions[row]) + 1
             tokens = self.stored[rows.tables[rows.lines[row], : -(-count // size)]].reshape(-1)[:count]

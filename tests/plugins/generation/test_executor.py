@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jackfield import Work
 from jackfield.errors import ExecutionFailed, InvalidRequest
 from jackfield.work import Response
-from jackfield_plugins.generation.answer import Usage
+from jackfield_plugins.generation.answer import Piece, Usage
+from jackfield_plugins.generation.blocks import answer_within, blocks_of_choices
 from jackfield_plugins.generation.parameters import Parameters
 from tests.plugins.generation.decoders import HashDecoder, NumpyDecoder
 from tests.plugins.generation.engine import Engine
@@ -51,6 +53,16 @@ def usual() -> list[int]:
     return _engine().run(PROMPT, max_tokens=40)
 
 
+def _submitted(engine: Engine, prompt: list[int], n: int, most: int | None, **more: Any) -> Work:
+    return engine.submit(prompt, n=n, max_tokens=most, temperature=1.0, seed=3, **more)
+
+
+def _choices(engine: Engine, prompt: list[int], n: int, most: int | None) -> list[Piece]:
+    work = _submitted(engine, prompt, n, most)
+    engine.drain()
+    return sorted(engine.pieces(work), key=lambda piece: piece.index)
+
+
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"prompt": []}, "the prompt for model 'm' must have at least one token, got none"),
     ({"prompt": [97]}, "the prompt for model 'm' must hold tokens from 0 to 96, got 97"),
@@ -63,8 +75,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"max_tokens": 4092},
         "5 tokens of prompt and 4092 of answer are more than the context of 4096 of model 'm'",
     ),
-    ({"max_tokens": 2000}, "1 x 126 KV-cache blocks are needed at most, and model 'm' has 64"),
-    ({"max_tokens": 1000, "n": 2}, "2 x 63 KV-cache blocks are needed at most, and model 'm' has 64"),
+    ({"max_tokens": 2000}, "126 KV-cache blocks are needed at most, and model 'm' has 64"),
+    ({"max_tokens": 1000, "n": 2}, "126 KV-cache blocks are needed at most, and model 'm' has 64"),
     ({"n": 9}, "parameter 'n' must be at most 8 for 'm', got 9"),
     ({"temperature": -1}, "parameter 'temperature' must be at least 0 and at most 100, got -1"),
     ({"sampling": Parameters(top_p=7.0)}, "parameter 'top_p' must be more than 0 and at most 1, got 7"),
@@ -78,6 +90,53 @@ def test_what_cannot_run_is_refused_at_once(asked: dict[str, Any], sentence: str
         engine.submit(asked.pop("prompt", PROMPT), **asked)
     assert str(refused.value) == sentence
     assert engine.decoder.runs == 0  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("prompt", [1, 15, 16, 17, 32, 40])
+@pytest.mark.parametrize("n", [1, 2, 5])
+@pytest.mark.parametrize("asked", [1, 2, 16, 17, 50, None])
+def test_the_most_that_is_taken_fits(prompt: int, n: int, asked: int | None) -> None:
+    """A pool of just what it needs is enough until the end; one block fewer, and it is refused, or shorter."""
+    tokens = [token % 97 for token in range(7, prompt + 7)]
+    most = asked or 60
+    blocks = blocks_of_choices(prompt, most, n, 16)
+    expected = [one.tokens for one in _choices(Engine(HashDecoder(400)), tokens, n, most)]
+    assert [len(one) for one in expected] == [most] * n
+    told = _choices(Engine(HashDecoder(blocks)), tokens, n, asked)
+    assert [one.tokens[:most] for one in told] == expected
+    longest = len(told[0].tokens)
+    assert longest == (asked or answer_within(blocks, prompt, n, 16))
+    assert blocks_of_choices(prompt, longest, n, 16) <= blocks < blocks_of_choices(prompt, longest + 1, n, 16) or asked
+    if blocks > 1:
+        with pytest.raises(InvalidRequest, match=f"{blocks} KV-cache blocks are needed at most, and model 'm' has"):
+            _choices(Engine(HashDecoder(blocks - 1)), tokens, n, most)
+
+
+@pytest.mark.parametrize("prefixes", [True, False])
+def test_choices_share_the_prompt_again_after_preemption(prefixes: bool) -> None:
+    """They come back into a pool that has no room for one prompt each."""
+    prompt, n, most = [token % 97 for token in range(70)], 4, 40
+    blocks = blocks_of_choices(len(prompt), most, n, 16)
+    assert blocks < n * 5
+    expected = [one.tokens for one in _choices(Engine(HashDecoder(400)), prompt, n, most)]
+    engine = Engine(HashDecoder(blocks), prefixes=prefixes)
+    work = _submitted(engine, prompt, n, most, priority=9)
+    engine.simulation.advance(0.3)
+    assert work.extra.forked
+    other = engine.submit([3] * 20, max_tokens=200, priority=1)
+    engine.drain()
+    assert len(engine.tokens(other)) == 200
+    assert work.extra.preemptions > 0
+    assert [one.tokens for one in sorted(engine.pieces(work), key=lambda piece: piece.index)] == expected
+
+
+def test_a_long_answer_is_not_paid_for_in_advance() -> None:
+    engine = Engine(HashDecoder(300, context=4096))
+    work = engine.submit(PROMPT)
+    assert work.extra.sequences[0].room > 4000
+    assert len(work.extra.sequences[0].tokens) < 300
+    engine.drain()
+    assert len(engine.tokens(work)) == 4091
 
 
 def test_an_answer_has_tokens_text_and_usage(usual: list[int]) -> None:

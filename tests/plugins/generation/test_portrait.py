@@ -129,8 +129,11 @@ async def test_streams_go_on_where_their_replica_was_killed(tmp_path: Path) -> N
             if all(task.done() for task in reading):
                 break
             enough = len(heard) + 60
-            while len(heard) < enough and not all(task.done() for task in reading):
-                await asyncio.sleep(0.001)
+
+            def further(enough: int = enough) -> bool:
+                return len(heard) >= enough or all(task.done() for task in reading)
+
+            await until(further)
             alive: Any = version.replicas[int(replica.name[-1])]
             os.kill(alive._engine._child.pid, signal.SIGKILL)
             kills += 1

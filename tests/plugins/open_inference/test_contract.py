@@ -31,5 +31,7 @@ class TestOpenInference(EndpointContract):
             *(Example(method, path) for path in GETS for method in ("GET", "HEAD")),
             Example("POST", "/v2/models/double/infer", json.dumps({"inputs": [INPUT]}).encode()),
             _binary(),
+            Example("POST", "/v2/models/double/generate", b'{"x": [1, 2]}'),
+            Example("POST", "/v2/models/double/versions/1/generate_stream", b'{"x": [1, 2]}'),
             Example("POST", "/v2/repository/index", b"{}"),
         ]

@@ -23,6 +23,8 @@ from jackfield_plugins.open_inference.paths import Paths, Route, Target
         ("/v2/models/m/versions/3/stats", Target(Route.STATS, "m", "3")),
         ("/v2/models/m/infer", Target(Route.INFER, "m")),
         ("/v2/models/m/versions/3/infer", Target(Route.INFER, "m", "3")),
+        ("/v2/models/m/generate", Target(Route.GENERATE, "m")),
+        ("/v2/models/m/versions/3/generate_stream", Target(Route.GENERATE_STREAM, "m", "3")),
         ("/v2/models/../infer", Target(Route.INFER, "..")),  # a name like others, which no model has
     ],
 )

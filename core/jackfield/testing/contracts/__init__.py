@@ -7,13 +7,15 @@ be tested by one or two methods, and may widen a bound where the plugin means to
         def policy(self):
             return Steady(SteadyOptions(rows=4))
 
-`batching`, `continuing`, `scheduler`, `router`, `observer`, `endpoint`, `loader` and `backend` are the contracts;
-policies and schedulers are put through the same `traffic`, and `watching` judges what they do meanwhile.
+`batching`, `continuing`, `scheduler`, `router`, `observer`, `endpoint`, `loader`, `backend` and `continuing_backend`
+are the contracts; policies and schedulers are put through the same `traffic`, and `watching` judges what they do.
+`opening` is what the backends have in common, `pieces` and `hearing` are how work of many steps is driven.
 """
 
 from jackfield.testing.contracts.backend import BackendContract
 from jackfield.testing.contracts.batching import BatchingPolicyContract
 from jackfield.testing.contracts.continuing import ContinuingPolicyContract
+from jackfield.testing.contracts.continuing_backend import ContinuingBackendContract
 from jackfield.testing.contracts.endpoint import EndpointContract, Example
 from jackfield.testing.contracts.loader import LoaderContract
 from jackfield.testing.contracts.observer import ObserverContract
@@ -23,6 +25,7 @@ from jackfield.testing.contracts.scheduler import SchedulerContract
 __all__ = [
     "BackendContract",
     "BatchingPolicyContract",
+    "ContinuingBackendContract",
     "ContinuingPolicyContract",
     "EndpointContract",
     "Example",

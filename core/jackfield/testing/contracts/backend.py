@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import tempfile
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,16 +13,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from jackfield.interfaces import Artifact, Backend, Executor
+from jackfield.interfaces import Artifact, Executor
 from jackfield.signature import measure
-from jackfield.types import Array, Datatype, Device, TensorSpec
+from jackfield.testing.contracts.opening import OpeningContract
+from jackfield.types import Array, Datatype, TensorSpec
 from jackfield.work import Request, Response, Step, Work
 
 Arrays = Mapping[str, Array]
 Answers = list[dict[str, Array]]
 
 
-class BackendContract(ABC):
+class BackendContract(OpeningContract):
     """Subclass it with a name that begins with `Test`, say by `backend` and `artifact` what is to be tested, and run
     pytest.
 
@@ -31,10 +32,6 @@ class BackendContract(ABC):
 
     rtol: ClassVar[float] = 1e-4
     atol: ClassVar[float] = 1e-5
-
-    @abstractmethod
-    def backend(self) -> Backend:
-        """A new backend, made with options as the configuration would."""
 
     @abstractmethod
     def artifact(self, folder: Path) -> Artifact:
@@ -48,20 +45,6 @@ class BackendContract(ABC):
     def faulty(self, executor: Executor) -> dict[str, Array] | None:
         """A request that fits the signature and makes a step fail; None if there is none."""
         return None
-
-    def test_devices_are_told(self) -> None:
-        """At least one here, each with a name and a kind; best first."""
-        devices = list(type(self.backend()).devices())
-        assert devices, "there is no device to test on"
-        assert all(isinstance(device, Device) and device.name and device.kind for device in devices)
-        names = [device.name for device in devices]
-        assert len(set(names)) == len(names), f"two devices have one name: {', '.join(names)}"
-
-    def test_what_it_opens_it_says_that_it_accepts(self) -> None:
-        """By the artifact's kind."""
-        with tempfile.TemporaryDirectory() as folder:
-            kind, accepts = self.artifact(Path(folder)).kind, type(self.backend()).accepts
-        assert kind in accepts, f"'{kind}' is not among what it accepts: {', '.join(sorted(accepts)) or 'nothing'}"
 
     def test_batching_changes_no_answer(self) -> None:
         """What requests get in one step is what each gets alone, but for rounding: rows are never mixed up."""
@@ -236,18 +219,6 @@ class BackendContract(ABC):
             got = answer[name]
             assert got.shape == array.shape, f"{what}: '{name}' has shape {got.shape}, not {array.shape}"
             assert _close(got, array, self.rtol, self.atol), f"{what}: '{name}' has other values"
-
-    def _device(self) -> Device:
-        return type(self.backend()).devices()[0]
-
-    @contextmanager
-    def _opened(self) -> Iterator[Executor]:
-        with tempfile.TemporaryDirectory() as folder:
-            executor = self.backend().open(self.artifact(Path(folder)), self._device())
-            try:
-                yield executor
-            finally:
-                executor.close()
 
 
 def _run(executor: Executor, requests: Sequence[Arrays], wanted: Sequence[tuple[str, ...]] = ()) -> Answers:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 
 from jackfield.errors import LoadError
 from jackfield_plugins.generation.architectures.architecture import Architecture
+from jackfield_plugins.generation.architectures.folder_architecture import FolderArchitecture
 
 GROUP = "jackfield.architectures"
 
+Known = Architecture | FolderArchitecture
 
-def known() -> list[Architecture]:
+
+def known() -> list[Known]:
     """What the entry points of the group name, sorted by name.
 
-    Raises LoadError if one cannot be imported, is no Architecture, or takes a name that another has.
+    Raises LoadError if one cannot be imported, is no architecture, or takes a name that another has.
     """
-    found: list[Architecture] = []
+    found: list[Known] = []
     owners: dict[str, str] = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, _distribution(entry))):
         architecture = _loaded(entry)
@@ -33,39 +36,36 @@ def known() -> list[Architecture]:
 
 def of_gguf(name: str, source: str) -> Architecture:
     """The architecture that GGUF calls `name`; raises LoadError naming `source` if there is none."""
-    return _first(known(), lambda one: one.name == name, name, source, lambda one: [one.name])
-
-
-def of_models(names: Iterable[str], source: str) -> Architecture:
-    """The architecture of one of `names`, from config.json; raises LoadError naming `source` if there is none."""
-    listed = list(names)
-    text = ", ".join(listed)
-    return _first(known(), lambda one: any(n in one.models for n in listed), text, source, lambda one: list(one.models))
-
-
-def _first(
-    all_: list[Architecture],
-    fits: Callable[[Architecture], bool],
-    name: str,
-    source: str,
-    shown: Callable[[Architecture], list[str]],
-) -> Architecture:
-    for one in all_:
-        if fits(one):
+    decoders = [one for one in known() if isinstance(one, Architecture)]
+    for one in decoders:
+        if one.name == name:
             return one
-    names = ", ".join(f"'{name}'" for one in all_ for name in shown(one))
-    raise LoadError(f"'{source}' is of the architecture '{name}', and only these are known: {names}")
+    names = ", ".join(f"'{one.name}'" for one in decoders)
+    raise LoadError(f"'{source}' is of the architecture '{name}', and only these are known in GGUF: {names}")
 
 
-def _loaded(entry: EntryPoint) -> Architecture:
+def of_models(names: Iterable[str]) -> Known | None:
+    """The architecture of one of `names`, from config.json; None if there is none."""
+    listed = set(names)
+    return next((one for one in known() if listed.intersection(one.models)), None)
+
+
+def model_names() -> str:
+    """What config.json may call an architecture that is known, for people."""
+    return ", ".join(f"'{name}'" for one in known() for name in one.models)
+
+
+def _loaded(entry: EntryPoint) -> Known:
     about = f"architecture '{entry.name}' of distribution '{_distribution(entry)}'"
     try:
         value = entry.load()
     except Exception as error:
         text = (str(error).splitlines() or [""])[0]
         raise LoadError(f"{about}: import raised {type(error).__name__}: {text}") from error
-    if not isinstance(value, Architecture):
-        raise LoadError(f"{about} must be an Architecture, not a value of type {type(value).__name__}")
+    if not isinstance(value, Architecture | FolderArchitecture):
+        raise LoadError(
+            f"{about} must be an Architecture or FolderArchitecture, not a value of type {type(value).__name__}"
+        )
     return value
 
 

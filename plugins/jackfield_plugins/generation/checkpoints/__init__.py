@@ -1,9 +1,10 @@
-"""Checkpoints of decoders: loaders `huggingface` (a folder) and `gguf` (a file), both also from a hub.
+"""Checkpoints: loaders `huggingface` (a folder) and `gguf` (a file), both also from a hub.
 
 `weights` holds tensors by name, `mapped` maps files, `dequantise` makes numbers of what is stored.
-`safetensors_files`, `documents`, `generation_config` and `huggingface_settings` read a folder; `gguf_reading`,
-`gguf_file`, `gguf_settings`, `gguf_vocabulary` and `gguf_splitting` a GGUF file. `hub` fetches, `hashes` checks what is
-pinned. Both loaders give a `checkpoint.Checkpoint`.
+`folder`, `safetensors_files`, `documents`, `generation_config` and `huggingface_settings` read a folder;
+`gguf_reading`, `gguf_file`, `gguf_settings`, `gguf_vocabulary` and `gguf_splitting` a GGUF file. `hub` fetches,
+`hashes` checks what is pinned. Both give a `checkpoint.Checkpoint` of a decoder; `huggingface` also opens folders for
+architectures of other kinds, and gives a `checkpoint.FolderCheckpoint` of one that only transformers knows.
 """
 
 from __future__ import annotations

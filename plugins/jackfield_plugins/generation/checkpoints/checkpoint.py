@@ -1,14 +1,18 @@
-"""What a loader makes of a checkpoint of a decoder: the content of an artifact of the kind `decoder`."""
+"""What a loader makes of a checkpoint of a decoder: the content of an artifact."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from jackfield_plugins.generation.spec import DecoderSpec
 from jackfield_plugins.generation.text.tokenizer import TextTokenizer
 
 KIND = "decoder"
+"""Of artifacts that hold a Checkpoint."""
+FOLDER_KIND = "transformers-decoder"
+"""Of artifacts that hold a FolderCheckpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +40,30 @@ class Templates:
     tokens: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """A decoder, its tokenizer, its chat templates, and how it wants to be sampled. Immutable, thread-safe.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextCheckpoint:
+    """What every decoder comes with: its tokenizer, its chat templates, and how it wants to be sampled.
 
-    `seconds`: how long each phase of loading took, by its name, in order.
+    `seconds`: how long each phase of loading took, by its name, in order. Immutable, thread-safe.
     """
 
-    spec: DecoderSpec
     tokenizer: TextTokenizer
     templates: Templates
     defaults: Defaults
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint(TextCheckpoint):
+    """A decoder of an architecture that is known here."""
+
+    spec: DecoderSpec
+
+
+@dataclass(frozen=True, slots=True)
+class FolderCheckpoint(TextCheckpoint):
+    """A decoder that transformers opens from `folder`: `vocabulary` logits of a row, at most `context` positions."""
+
+    folder: Path
+    vocabulary: int
+    context: int

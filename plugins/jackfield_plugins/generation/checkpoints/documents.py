@@ -28,17 +28,29 @@ def read_text(path: Path, source: str) -> str:
 
 def read_json(path: Path, source: str) -> dict[str, Any]:
     """The object in the JSON file at `path`; raises LoadError naming `source` and the line that is wrong."""
-    try:
-        value = json.loads(read_text(path, source))
-    except ValueError as error:
-        raise LoadError(f"'{source}' is not JSON: {error}") from error
-    except RecursionError:
-        raise LoadError(f"'{source}' is JSON that is nested too deeply") from None
+    value = _parsed(path, source)
     if not isinstance(value, dict):
         raise LoadError(f"'{source}' holds a JSON value of type {type(value).__name__}, and must hold an object")
+    return value
+
+
+def read_objects(path: Path, source: str) -> list[dict[str, Any]]:
+    """As `read_json`, of a file that holds a list of objects."""
+    value = _parsed(path, source)
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise LoadError(f"'{source}' must hold a JSON list of objects")
     return value
 
 
 def optional_json(path: Path, source: str) -> dict[str, Any]:
     """As `read_json`; an empty object if there is no such file."""
     return read_json(path, source) if path.is_file() else {}
+
+
+def _parsed(path: Path, source: str) -> Any:
+    try:
+        return json.loads(read_text(path, source))
+    except ValueError as error:
+        raise LoadError(f"'{source}' is not JSON: {error}") from error
+    except RecursionError:
+        raise LoadError(f"'{source}' is JSON that is nested too deeply") from None

@@ -68,7 +68,8 @@ class GgufLoader(Loader):
             vocabulary = Vocabulary(file)
         templates = Templates(_templates(file), _tokens(vocabulary))
         defaults = Defaults(stop=_stop(vocabulary, tokenizer))
-        return Artifact(KIND, source, Checkpoint(spec, tokenizer, templates, defaults, phases.seconds), None)
+        content = Checkpoint(spec, tokenizer=tokenizer, templates=templates, defaults=defaults, seconds=phases.seconds)
+        return Artifact(KIND, source, content, None)
 
 
 def _templates(file: GgufFile) -> dict[str, str]:

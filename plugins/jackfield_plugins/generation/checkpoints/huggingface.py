@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from jackfield import Artifact, Loader
 from jackfield.errors import LoadError
+from jackfield_plugins.generation.architectures.architecture import Architecture
 from jackfield_plugins.generation.architectures.build import build
-from jackfield_plugins.generation.architectures.known import of_models
-from jackfield_plugins.generation.checkpoints.checkpoint import KIND, Checkpoint
+from jackfield_plugins.generation.architectures.known import model_names, of_models
+from jackfield_plugins.generation.checkpoints.checkpoint import FOLDER_KIND, KIND, Checkpoint, FolderCheckpoint
 from jackfield_plugins.generation.checkpoints.documents import read_json
+from jackfield_plugins.generation.checkpoints.folder import Folder
 from jackfield_plugins.generation.checkpoints.generation_config import defaults_of, templates_of
-from jackfield_plugins.generation.checkpoints.hashes import Hash, check_hash
+from jackfield_plugins.generation.checkpoints.hashes import Hash
 from jackfield_plugins.generation.checkpoints.hub import SNAPSHOT, HubOptions, fetch, is_hub
 from jackfield_plugins.generation.checkpoints.huggingface_settings import settings_of
 from jackfield_plugins.generation.checkpoints.phases import Phases
-from jackfield_plugins.generation.checkpoints.safetensors_files import files, read_folder
-from jackfield_plugins.generation.text.tokenizer import TextTokenizer
+from jackfield_plugins.generation.transformers_decoder.suitable import installed, suitable
 
 
 class HuggingFaceOptions(HubOptions):
@@ -29,8 +31,10 @@ class HuggingFaceOptions(HubOptions):
 class HuggingFaceLoader(Loader):
     """Opens a folder, or `hf:owner/name` and `hf:owner/name@revision`.
 
-    Gives artifacts of the kind `decoder`, whose content is a Checkpoint. Weights are mapped, not read; no pickle is
-    opened or fetched, and no code.
+    Gives artifacts of the kind `decoder`, whose content is a Checkpoint, or what an architecture of another kind makes
+    of the folder, such as `encoder`; weights are mapped, not read. Of an architecture that only transformers knows, if
+    that is installed, the kind is `transformers-decoder` and the content a FolderCheckpoint. No pickle is opened or
+    fetched, and no code.
     """
 
     options = HuggingFaceOptions
@@ -61,37 +65,38 @@ class HuggingFaceLoader(Loader):
             models = config.get("architectures")
             if not isinstance(models, list) or not models or not all(isinstance(model, str) for model in models):
                 raise LoadError(f"'{source}/config.json' does not say 'architectures', a list of names")
-            architecture = of_models(models, source)
-            settings = settings_of(config, architecture, f"{source}/config.json")
-        with phases.phase("weights"):
-            self._check_hashes(folder, source)
-            spec = build(architecture, settings, read_folder(folder, source), architecture.hugging_face)
-        with phases.phase("tokenizer"):
-            tokenizer = _tokenizer(folder, source, settings.vocabulary, settings.context)
-            templates = templates_of(folder, source)
-            defaults = defaults_of(folder, config, templates, tokenizer, source)
-        return Artifact(KIND, source, Checkpoint(spec, tokenizer, templates, defaults, phases.seconds), None)
-
-    def _check_hashes(self, folder: Path, source: str) -> None:
-        pinned = self.settings.sha256
-        if pinned is None:
-            return
-        for name in files(folder, source):
-            if name not in pinned:
-                raise LoadError(f"sha256 pins nothing for '{name}', which holds weights of '{source}'")
-            check_hash(folder / name, f"{source}/{name}", pinned[name])
+            architecture = of_models(models)
+        opened = Folder(folder, source, config, self.settings.sha256, phases)
+        if architecture is None:
+            return _of_transformers(opened, models)
+        return _decoder(opened, architecture) if isinstance(architecture, Architecture) else architecture.open(opened)
 
 
-def _tokenizer(folder: Path, source: str, vocabulary: int, context: int) -> TextTokenizer:
-    from tokenizers import Tokenizer
+def _decoder(folder: Folder, architecture: Architecture) -> Artifact:
+    settings = settings_of(folder.config, architecture, folder.place("config.json"))
+    with folder.phases.phase("weights"):
+        spec = build(architecture, settings, folder.weights(), architecture.hugging_face)
+    text = _text(folder, settings.vocabulary, settings.context)
+    return Artifact(KIND, folder.source, Checkpoint(spec, **text), None)
 
-    path = folder / "tokenizer.json"
-    if not path.is_file():
+
+def _of_transformers(folder: Folder, models: list[str]) -> Artifact:
+    if not installed():
         raise LoadError(
-            f"'{source}' holds no tokenizer.json, without which no text can be read: save it with the model"
+            f"'{folder.source}' is of the architecture '{', '.join(models)}', and only these are known: "
+            f"{model_names()}; the extra `transformers` brings more: pip install 'jackfield[text,transformers]'"
         )
-    try:
-        return TextTokenizer(Tokenizer.from_file(str(path)), vocabulary, context)
-    except Exception as error:  # the library raises nothing more particular
-        text = (str(error).splitlines() or [""])[0]
-        raise LoadError(f"'{source}/tokenizer.json' is not a tokenizer: {text}") from error
+    with folder.phases.phase("transformers"):
+        known = suitable(folder.path, folder.config, folder.source)
+        folder.check_hashes()
+    text = _text(folder, known.vocabulary, known.context)
+    content = FolderCheckpoint(folder.path, known.vocabulary, known.context, **text)
+    return Artifact(FOLDER_KIND, folder.source, content, None)
+
+
+def _text(folder: Folder, vocabulary: int, context: int) -> dict[str, Any]:
+    with folder.phases.phase("tokenizer"):
+        tokenizer = folder.tokenizer(vocabulary, context)
+        templates = templates_of(folder.path, folder.source)
+        defaults = defaults_of(folder.path, folder.config, templates, tokenizer, folder.source)
+    return {"tokenizer": tokenizer, "templates": templates, "defaults": defaults, "seconds": folder.phases.seconds}

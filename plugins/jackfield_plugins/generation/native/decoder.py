@@ -18,7 +18,7 @@ from jackfield_plugins.generation.native.weights import address, joined, raw, re
 from jackfield_plugins.generation.spec import DecoderSpec
 
 TILE = 16
-PHASES = ("norm", "qkv", "rotate", "attend", "output", "gate_up", "activate", "down", "head")
+PHASES = ("norm", "qkv", "rotate", "attend", "output", "gate_up", "down", "head")
 
 
 class NativeDecoder(Decoder):
@@ -32,9 +32,11 @@ class NativeDecoder(Decoder):
         self, spec: DecoderSpec, blocks: int, block_size: int = 16, options: NativeOptions | None = None
     ) -> None:
         self.spec = spec
+        self.vocabulary, self.context = spec.vocabulary, spec.context
         self.blocks = blocks
         self.block_size = block_size
         self.options = options or NativeOptions()
+        self.threads = self.options.threads_here()
         self._library = library()
         self.instruction_set = chosen_set(self._library, self.options)
         """By the library's numbers."""
@@ -99,7 +101,7 @@ class NativeDecoder(Decoder):
         native = StepRows(*(array.ctypes.data for array in arrays), len(rows.tokens), *rows.tables.shape, wanted)
         if self._library.decoder_step(self._handle, native, self._logits.ctypes.data, self._width):
             raise ValueError(self._library.said())
-        return self._logits[:wanted, : self.spec.vocabulary]
+        return self._logits[:wanted, : self.vocabulary]
 
     def copy(self, pairs: Sequence[tuple[int, int]]) -> None:
         """As in `Decoder`. Raises ValueError for a block that the pool does not have."""

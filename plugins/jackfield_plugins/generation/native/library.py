@@ -12,7 +12,7 @@ from typing import Any
 from jackfield.errors import LoadError
 from jackfield_plugins.generation.native.compiling import LIBRARY, REASON
 
-INTERFACE = 1
+INTERFACE = 2
 OTHER = "JACKFIELD_NATIVE_STEP"
 """Environment variable: path of a library to use instead, such as one built with sanitizers."""
 SETS = ("avx2", "avx512")
@@ -86,6 +86,9 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "exponential": (None, (c_int, c_void_p, c_int, c_void_p)),
     "rotate": (None, (c_int, c_void_p)),
     "attend": (None, (c_int, c_void_p)),
+    "sampler_new": (c_void_p, (c_int, c_int, c_int)),
+    "sampler_free": (None, (c_void_p,)),
+    "sampler_choose": (None, (c_void_p, c_void_p, c_int64, c_void_p, c_void_p, c_int, c_void_p, c_void_p)),
     "phases": (c_int, (c_int, c_int)),
     "read_rate": (c_double, (c_int, POINTER(c_uint8), c_int64, c_int)),
     "product_rate": (c_double, (c_int, c_int, c_int64)),

@@ -25,14 +25,14 @@ class Adjustments:
         self.repetition = p.repetition_penalty
         self.presence = p.presence_penalty
         self.frequency = p.frequency_penalty
-        self.biased = np.array(list(p.logit_bias), np.int64)
+        self.biased = np.array(list(p.logit_bias), np.int32)
         self.biases = np.array(list(p.logit_bias.values()), np.float32)
-        self.banned = np.array(banned, np.int64)
+        self.banned = np.array(banned, np.int32)
         self.ban_until = p.min_tokens if len(banned) else 0
         self.always = self.penalised or len(self.biased) > 0
-        seen = np.unique(prompt) if self.repetition != 1 else np.empty(0, np.int64)
+        seen = np.unique(prompt) if self.repetition != 1 else np.empty(0, np.int32)
         self.size = len(seen)
-        self.tokens = np.zeros(max(2 * self.size, _FIRST), np.int64)
+        self.tokens = np.zeros(max(2 * self.size, _FIRST), np.int32)
         self.counts = np.zeros(len(self.tokens), np.float32)
         self.tokens[: self.size] = seen
         self._place = {int(token): place for place, token in enumerate(seen)} if self.penalised else {}
@@ -56,24 +56,36 @@ class Adjustments:
         return self.always or said < self.ban_until
 
 
-def adjust(logits: Array, all_of: Sequence[tuple[Adjustments, int]]) -> None:
-    """Change `logits`, float32 [rows, vocabulary], in place: a row for each of the adjustments, which come with how
-    many tokens were said."""
-    penalised = [(row, one) for row, (one, _) in enumerate(all_of) if one.size]
+Undo = list[tuple[Array, Array, Array]]
+"""Rows and tokens whose logits were changed, and what they were; in order."""
+
+
+def adjust(logits: Array, all_of: Sequence[tuple[int, Adjustments, int]]) -> Undo:
+    """Change `logits`, float32 [rows, vocabulary], in place: of a row by its adjustments, which come with how many
+    tokens were said. No row comes twice. `restore` takes it back."""
+    undo: Undo = []
+    penalised = [(row, one) for row, one, _ in all_of if one.size and one.penalised]
     if penalised:
-        _penalise(logits, penalised)
-    biased = [(row, one) for row, (one, _) in enumerate(all_of) if len(one.biased)]
+        _penalise(logits, penalised, undo)
+    biased = [(row, one) for row, one, _ in all_of if len(one.biased)]
     if biased:
         rows = _rows((row, len(one.biased)) for row, one in biased)
-        logits[rows, np.concatenate([one.biased for _, one in biased])] += np.concatenate(
-            [one.biases for _, one in biased]
-        )
-    for row, (one, said) in enumerate(all_of):
+        found = _taken(logits, rows, np.concatenate([one.biased for _, one in biased]), undo)
+        _put(logits, undo, found + np.concatenate([one.biases for _, one in biased]))
+    for row, one, said in all_of:
         if said < one.ban_until:
-            logits[row, one.banned] = -np.inf
+            _taken(logits, np.full(len(one.banned), row), one.banned, undo)
+            _put(logits, undo, -np.inf)
+    return undo
 
 
-def _penalise(logits: Array, rows_of: Sequence[tuple[int, Adjustments]]) -> None:
+def restore(logits: Array, undo: Undo) -> None:
+    """Have `logits` as they were."""
+    for rows, tokens, before in reversed(undo):
+        logits[rows, tokens] = before
+
+
+def _penalise(logits: Array, rows_of: Sequence[tuple[int, Adjustments]], undo: Undo) -> None:
     sizes = [one.size for _, one in rows_of]
     rows = _rows((row, one.size) for row, one in rows_of)
     tokens = np.concatenate([one.tokens[: one.size] for _, one in rows_of])
@@ -83,11 +95,22 @@ def _penalise(logits: Array, rows_of: Sequence[tuple[int, Adjustments]]) -> None
         return np.repeat(np.array(values, np.float32), sizes)
 
     repetition = spread([one.repetition for _, one in rows_of])
-    found = logits[rows, tokens]
+    found = _taken(logits, rows, tokens, undo)
     found = np.where(found > 0, found / repetition, found * repetition)
     found -= spread([one.frequency for _, one in rows_of]) * counts
     found -= spread([one.presence for _, one in rows_of]) * (counts > 0)
-    logits[rows, tokens] = found
+    _put(logits, undo, found)
+
+
+def _taken(logits: Array, rows: Array, tokens: Array, undo: Undo) -> Array:
+    found: Array = logits[rows, tokens]
+    undo.append((rows, tokens, found))
+    return found
+
+
+def _put(logits: Array, undo: Undo, changed: Array | float) -> None:
+    rows, tokens, _ = undo[-1]
+    logits[rows, tokens] = changed
 
 
 def _rows(counts: Iterable[tuple[int, int]]) -> Array:

@@ -1,8 +1,7 @@
 """Drawing one token of a row: temperature, top-k, top-p and min-p.
 
 In that order, each on what the one before has left: the k largest; of these the fewest that have a share p of the
-weight; of these those that weigh at least a share p of the largest. Where tokens weigh the same, the lower number is
-larger.
+weight; of these those that weigh at least a share p of the largest. Where logits are equal, the lower token is larger.
 """
 
 from __future__ import annotations
@@ -12,40 +11,56 @@ import math
 import numpy as np
 
 from jackfield import Array
+from jackfield_plugins.generation.sampling.weights import ONE, share, weights
 
-_CHUNK = 256  # logits that are summed together first: a running sum over a whole vocabulary would cost three times more
-_SHARES = (1e-2, 1e-4, 1e-7)  # shares of the largest weight, above which a nucleus is looked for
-_HALVINGS = 6  # of the range of weights in which its border lies, so that few are left to be sorted
-_TINY = 1e-14
+_CHUNK = 256
+_DEPTHS = (
+    6,
+    9,
+    12,
+    16,
+    24,
+)  # powers of two below the largest weight, as far as a nucleus is looked for; then everywhere
 
 
-def draw(logits: Array, chance: float, temperature: float, top_k: int, top_p: float, min_p: float) -> int:
-    """The token that `chance`, in [0, 1), chooses of `logits`: float32 [vocabulary], not changed. `temperature` > 0;
-    `top_k` 0, `top_p` 1 and `min_p` 0 leave all. Raises ValueError if no logit is a number."""
-    top = logits.max()
-    if not np.isfinite(top):
-        raise ValueError("the largest logit is not a number")
+def draw(logits: Array, top: np.float32, chance: float, scale: np.float32, top_k: int, top_p: float, least: int) -> int:
+    """The token that `chance`, in [0, 1), chooses of `logits`: float32 [vocabulary], the largest `top`, a number.
+
+    `scale`: of `weights`. `top_k` 0, `top_p` 1 and `least` 0 leave all; `least` is a weight."""
+    kept = None
     if 0 < top_k < len(logits):
         kept = largest(logits, top_k)
-        weights = _weights(logits[kept], top, temperature)
+        found = weights(logits[kept], top, scale)
+        if top_p < 1:
+            chosen = _nucleus(logits[kept], found, share(top_p, int(found.sum())))
+            kept, found = kept[chosen], found[chosen]
+    elif top_p < 1:
+        kept, found = _nucleus_of_all(logits, top, scale, top_p)
+    elif least > 0:
+        kept = np.flatnonzero(logits >= _reached(top, scale, least))
+        found = weights(logits[kept], top, scale)
     else:
-        kept, weights = None, _weights(logits, top, temperature)
-    if top_p < 1:
-        chosen = _nucleus(weights, top_p)
-        kept, weights = chosen if kept is None else kept[chosen], weights[chosen]
-    if min_p > 0:
-        chosen = np.flatnonzero(weights >= np.float32(min_p))  # the largest weighs 1
-        kept, weights = chosen if kept is None else kept[chosen], weights[chosen]
-    index = _pick(weights, chance)
+        found = weights(logits, top, scale)
+    if least > 0:
+        assert kept is not None
+        heavy = found >= least
+        kept, found = kept[heavy], found[heavy]
+    index = _pick(found, chance)
     return index if kept is None else int(kept[index])
 
 
 def largest(logits: Array, count: int) -> Array:
     """The ascending places of the `count` largest of `logits`, the lower place where they are equal."""
     places = np.flatnonzero(logits >= _bound(logits, count))
-    if len(places) > count:
-        places = np.sort(places[np.argsort(-logits[places], kind="stable")[:count]])
-    return places
+    if len(places) <= count:
+        return places
+    found = logits[places]
+    border = np.partition(found, -count)[-count]
+    above = found > border
+    equal = np.flatnonzero(found == border)[: count - np.count_nonzero(above)]
+    above[equal] = True
+    chosen: Array = places[above]
+    return chosen
 
 
 def _bound(logits: Array, count: int) -> float:
@@ -58,51 +73,40 @@ def _bound(logits: Array, count: int) -> float:
     return float(np.partition(tops, -count)[-count])
 
 
-def _weights(logits: Array, top: float, temperature: float) -> Array:
-    """float32, the largest 1. Underflow is zero, as it should be."""
-    weights = np.subtract(logits, top, dtype=np.float32)
-    with np.errstate(over="ignore"):  # a temperature near zero
-        weights /= np.float32(max(temperature, 1e-30))
-    return np.exp(weights, out=weights)
+def _reached(top: np.float32, scale: np.float32, least: int) -> float:
+    """What each logit reaches that weighs `least` or more; a little lower than need be, for all that is rounded."""
+    bound = float(top) + (math.log2((least - 0.5) / ONE) - 0.01) / float(scale)
+    return bound - 1e-6 * (abs(float(top)) + abs(bound))
 
 
-def _nucleus(weights: Array, top_p: float) -> Array:
-    """Ascending places of the fewest of `weights` that have a share `top_p` of them all; the last one overshoots."""
-    wanted = float(weights.sum(dtype=np.float64)) * top_p
-    for share in _SHARES:
-        places = np.flatnonzero(weights >= np.float32(share))
-        if float(weights[places].sum(dtype=np.float64)) >= wanted:
+def _nucleus_of_all(logits: Array, top: np.float32, scale: np.float32, top_p: float) -> tuple[Array, Array]:
+    """Ascending places of the nucleus, and their weights."""
+    every = weights(logits, top, scale)
+    wanted = share(top_p, int(every.sum()))
+    for depth in (*_DEPTHS, math.inf):
+        places = np.flatnonzero(logits >= np.float32(float(top) - depth / float(scale)))
+        found = every[places]
+        if int(found.sum()) >= wanted:
             break
-    else:
-        share, places = 0.0, np.arange(len(weights))
-    kept = weights[places]
-    low, high, above = share, 2.0, 0.0  # what weighs `high` is in, and that is `above` in all; less than `low` is out
-    for _ in range(_HALVINGS):
-        middle = math.sqrt(max(low, _TINY) * high)
-        total = float(kept[kept >= middle].sum(dtype=np.float64))
-        if total >= wanted:
-            low = middle
-        else:
-            high, above = middle, total
-    between = np.flatnonzero((kept >= low) & (kept < high))
-    order = between[np.argsort(-kept[between], kind="stable")]
-    sums = above + np.cumsum(kept[order], dtype=np.float64)
-    count = int(np.searchsorted(sums, wanted)) + 1
-    return np.sort(places[np.concatenate([np.flatnonzero(kept >= high), order[:count]])])
+    chosen = _nucleus(logits[places], found, wanted)
+    return places[chosen], found[chosen]
 
 
-def _pick(weights: Array, chance: float) -> int:
-    """The place at which the running sum of `weights` passes `chance` of the whole."""
-    whole = len(weights) - len(weights) % _CHUNK
-    parts = weights[:whole].reshape(-1, _CHUNK).sum(axis=1, dtype=np.float64)
-    sums = np.cumsum(np.append(parts, weights[whole:].sum(dtype=np.float64)))
-    goal = chance * sums[-1]
-    chunk = min(int(np.searchsorted(sums, goal, side="right")), len(sums) - 1)
-    start = chunk * _CHUNK
-    within = np.cumsum(weights[start : start + _CHUNK], dtype=np.float64)
-    left = goal - (sums[chunk - 1] if chunk else 0.0)
-    place = int(np.searchsorted(within, left, side="right"))
-    if place < len(within):
-        return start + place
-    some = np.flatnonzero(weights[: start + _CHUNK])  # rounding: the last so far that weighs anything
-    return int(some[-1])
+def _nucleus(logits: Array, found: Array, wanted: int) -> Array:
+    """Ascending places of the fewest of the largest of `logits` whose weights, `found`, are `wanted` together."""
+    order = np.argsort(-logits, kind="stable")
+    count = int(np.searchsorted(np.cumsum(found[order]), wanted)) + 1
+    return np.sort(order[:count])
+
+
+def _pick(found: Array, chance: float) -> int:
+    """The place at which the running sum of weights passes `chance` of the whole."""
+    whole = len(found) - len(found) % _CHUNK
+    parts = np.append(found[:whole].reshape(-1, _CHUNK).sum(axis=1), found[whole:].sum())
+    sums = np.cumsum(parts)  # over a whole vocabulary it would cost three times more
+    total = int(sums[-1])
+    goal = min(share(chance, total), total - 1)
+    part = int(np.searchsorted(sums, goal, side="right"))
+    start = part * _CHUNK
+    within = np.cumsum(found[start : start + _CHUNK])
+    return start + int(np.searchsorted(within, goal - (int(sums[part - 1]) if part else 0), side="right"))

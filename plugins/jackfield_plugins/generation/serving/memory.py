@@ -16,21 +16,26 @@ _MEMORY = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-def block_bytes(spec: DecoderSpec, cache: str) -> int:
-    """Bytes of one block: keys and values of all layers."""
-    numbers = len(spec.layers) * 2 * spec.key_value_heads * spec.head_size
+def cached_numbers(spec: DecoderSpec) -> int:
+    """How many numbers are kept of a token: keys and values of all layers."""
+    return len(spec.layers) * 2 * spec.key_value_heads * spec.head_size
+
+
+def block_bytes(numbers: int, cache: str) -> int:
+    """Bytes of one block, of so many `numbers` of a token."""
     return BLOCK * numbers * (4 if cache == "fp32" else 2)
 
 
-def blocks_of(spec: DecoderSpec, options: DecoderOptions, free: int | None) -> int:
-    """Blocks for `spec`, whose context is that in force; `free`: bytes of memory that are free, None if nobody knows.
+def blocks_of(numbers: int, context: int, options: DecoderOptions, free: int | None) -> int:
+    """Blocks for a decoder that keeps so many `numbers` of a token, and has the `context` that is in force; `free`:
+    bytes of memory that are free, None if nobody knows.
 
     Raises LoadError if there would not be one."""
-    one = block_bytes(spec, options.cache)
+    one = block_bytes(numbers, options.cache)
     if options.kv_cache_mib is not None:
         budget = options.kv_cache_mib * _MIB
     else:
-        whole = options.max_sequences * blocks_for(spec.context, BLOCK) * one
+        whole = options.max_sequences * blocks_for(context, BLOCK) * one
         budget = whole if free is None else min(whole, int(free * options.kv_cache_share))
     if budget < one:
         raise LoadError(

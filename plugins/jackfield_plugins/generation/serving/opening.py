@@ -9,11 +9,11 @@ import structlog
 
 from jackfield import Artifact
 from jackfield.errors import LoadError
-from jackfield_plugins.generation.checkpoints.checkpoint import Checkpoint
+from jackfield_plugins.generation.checkpoints.checkpoint import Checkpoint, TextCheckpoint
 from jackfield_plugins.generation.decoder import Decoder
 from jackfield_plugins.generation.executor import GenerationExecutor
 from jackfield_plugins.generation.language import Language, default_parameters
-from jackfield_plugins.generation.serving.memory import BLOCK, block_bytes, blocks_of, free_memory
+from jackfield_plugins.generation.serving.memory import BLOCK, block_bytes, blocks_of, cached_numbers, free_memory
 from jackfield_plugins.generation.serving.options import DecoderOptions
 from jackfield_plugins.generation.spec import DecoderSpec
 from jackfield_plugins.generation.text.chat_template import ChatTemplate
@@ -24,28 +24,50 @@ log = structlog.get_logger("jackfield.generation")
 def opened(
     artifact: Artifact, options: DecoderOptions, make: Callable[[DecoderSpec, int], Decoder]
 ) -> GenerationExecutor:
-    """The executor of `artifact`, with a KV cache within its budget and its templates compiled; `make` gets the
-    specification and the number of blocks. Raises LoadError, and then nothing is left running."""
+    """The executor of a Checkpoint; `make` gets the specification and the number of blocks. See `executor_of`."""
     checkpoint: Checkpoint = artifact.content
-    spec = _within(checkpoint.spec, options, artifact.source)
-    blocks = blocks_of(spec, options, free_memory())
+    spec = checkpoint.spec
+    spec = replace(spec, context=context_of(spec.context, options, artifact.source))
+    return executor_of(artifact, options, spec.context, cached_numbers(spec), lambda blocks: make(spec, blocks))
+
+
+def executor_of(
+    artifact: Artifact, options: DecoderOptions, context: int, numbers: int, make: Callable[[int], Decoder]
+) -> GenerationExecutor:
+    """The executor of `artifact`, with a KV cache within its budget and its templates compiled; `make` gets the number
+    of blocks. `context`: the one in force; `numbers`: how many are kept of a token. Raises LoadError, and then nothing
+    is left running."""
+    checkpoint: TextCheckpoint = artifact.content
+    blocks, block = blocks_of(numbers, context, options, free_memory()), block_bytes(numbers, options.cache)
     template = ChatTemplate(artifact.source, checkpoint.templates.by_name, checkpoint.templates.tokens)
     defaults = checkpoint.defaults
-    language = Language(checkpoint.tokenizer, template, spec.context, defaults.stop, default_parameters(defaults))
+    language = Language(checkpoint.tokenizer, template, context, defaults.stop, default_parameters(defaults))
     try:
         if checkpoint.templates.by_name:
             template.check()
+        decoder = _made(make, blocks, block, artifact.source)
         try:
-            decoder = make(spec, blocks)
-        except MemoryError as error:
-            raise LoadError(
-                f"'{artifact.source}' with a KV cache of {blocks} blocks, "
-                f"{blocks * block_bytes(spec, options.cache) / 2**20:.0f} MiB, does not fit into memory: {error}"
-            ) from error
+            log.info("decoder", source=artifact.source, **_about(decoder, block), **_seconds(checkpoint))
+            return _joined(decoder, language, options)
+        except BaseException:
+            decoder.close()
+            raise
     except BaseException:
         language.close()
         raise
-    log.info("decoder", source=artifact.source, **_about(decoder, spec, options), **_seconds(checkpoint))
+
+
+def _made(make: Callable[[int], Decoder], blocks: int, block: int, source: str) -> Decoder:
+    try:
+        return make(blocks)
+    except MemoryError as error:
+        raise LoadError(
+            f"'{source}' with a KV cache of {blocks} blocks, {blocks * block / 2**20:.0f} MiB, does not fit into "
+            f"memory: {error}"
+        ) from error
+
+
+def _joined(decoder: Decoder, language: Language, options: DecoderOptions) -> GenerationExecutor:
     executor = GenerationExecutor(
         decoder,
         language.tokenizer.detokenizer,
@@ -59,23 +81,24 @@ def opened(
     return executor
 
 
-def _within(spec: DecoderSpec, options: DecoderOptions, source: str) -> DecoderSpec:
+def context_of(most: int, options: DecoderOptions, source: str) -> int:
+    """The context in force; raises LoadError if `options` want more than the `most` that `source` can have."""
     if options.context is None:
-        return spec
-    if options.context > spec.context:
-        raise LoadError(f"context {options.context} is more than the {spec.context} that '{source}' was made for")
-    return replace(spec, context=options.context)
+        return most
+    if options.context > most:
+        raise LoadError(f"context {options.context} is more than the {most} that '{source}' was made for")
+    return options.context
 
 
-def _about(decoder: Decoder, spec: DecoderSpec, options: DecoderOptions) -> dict[str, object]:
-    mib = decoder.blocks * block_bytes(spec, options.cache) // 2**20
+def _about(decoder: Decoder, block: int) -> dict[str, object]:
+    mib = decoder.blocks * block // 2**20
     return {
         **{name.replace(" ", "_"): value for name, value in decoder.describe().items()},
         "kv_tokens": decoder.blocks * BLOCK,
         "kv_mib": mib,
-        "context": spec.context,
+        "context": decoder.context,
     }
 
 
-def _seconds(checkpoint: Checkpoint) -> dict[str, float]:
+def _seconds(checkpoint: TextCheckpoint) -> dict[str, float]:
     return {f"{phase}_s": round(seconds, 3) for phase, seconds in checkpoint.seconds.items()}

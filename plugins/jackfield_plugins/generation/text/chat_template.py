@@ -41,7 +41,9 @@ class ChatTemplate:
         self, source: str, templates: Mapping[str, str], tokens: Mapping[str, str], limits: TemplateLimits | None = None
     ) -> None:
         self.source = source
-        self.templates, self.tokens = dict(templates), dict(tokens)
+        self.sources: Mapping[str, str] = dict(templates)
+        """The templates by name, as they came with the model; empty if it has none."""
+        self.tokens: Mapping[str, str] = dict(tokens)
         self._limits = limits or TemplateLimits()
         self._turns = threading.Semaphore(self._limits.processes)
         self._idle: list[TemplateProcess] = []
@@ -66,8 +68,8 @@ class ChatTemplate:
         Raises Unsupported if the model has no chat template; InvalidRequest if the template refuses the messages, fails
         or takes too much; Unavailable if all processes were busy for too long.
         """
-        name = "tool_use" if tools and "tool_use" in self.templates else "default"
-        if name not in self.templates:
+        name = "tool_use" if tools and "tool_use" in self.sources else "default"
+        if name not in self.sources:
             raise Unsupported(f"'{self.source}' came without a chat template: ask for a completion of a prompt instead")
         for variable in variables or {}:
             if variable in _RESERVED or variable in self.tokens:
@@ -128,7 +130,7 @@ class ChatTemplate:
     def _started(self) -> TemplateProcess:
         limits = self._limits
         try:
-            process = TemplateProcess(self.templates, limits.memory, limits.answer, limits.start)
+            process = TemplateProcess(self.sources, limits.memory, limits.answer, limits.start)
         except (TookTooLong, Died) as error:
             why = f"it takes longer than {limits.start:g} seconds" if isinstance(error, TookTooLong) else str(error)
             raise LoadError(f"the chat template of '{self.source}' cannot be compiled: {why}") from error

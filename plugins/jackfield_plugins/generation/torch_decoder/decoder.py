@@ -13,10 +13,10 @@ from jackfield import Array
 from jackfield.errors import LoadError
 from jackfield_plugins.generation.decoder import Decoder, TokenRows
 from jackfield_plugins.generation.spec import DecoderSpec
-from jackfield_plugins.generation.torch_decoder.attention import SPAN, attend
+from jackfield_plugins.generation.torch_decoder.attention import SPAN, Scoring, attend
 from jackfield_plugins.generation.torch_decoder.layer import Heads, TorchLayer, rms_norm
 from jackfield_plugins.generation.torch_decoder.packing import pack
-from jackfield_plugins.generation.torch_decoder.pool import KeyValuePool
+from jackfield_plugins.generation.torch_decoder.pool import Cached, KeyValuePool
 from jackfield_plugins.generation.torch_decoder.rotation import Rotation
 from jackfield_plugins.generation.torch_decoder.steady import Steady
 from jackfield_plugins.generation.torch_decoder.tiles import Pieces
@@ -44,7 +44,8 @@ class TorchDecoder(Decoder):
             raise LoadError(
                 f"a pool of {blocks} blocks of {block_size} positions: at least one, of a size that divides {SPAN}"
             )
-        self.spec, self.blocks, self.block_size = spec, blocks, block_size
+        self._spec, self.blocks, self.block_size = spec, blocks, block_size
+        self.vocabulary, self.context = spec.vocabulary, spec.context
         self._device = torch.device(device)
         self._about = {"storage": storage, "kv": cache, "device": device}
         with torch.inference_mode():
@@ -54,7 +55,9 @@ class TorchDecoder(Decoder):
             tied = spec.head.weight is spec.embedding
             self._embedding = self._head.weight if tied else tensor_of(spec.embedding, self._device)
             dtype = torch.float32 if cache == "fp32" else torch.float16
-            self._pool = KeyValuePool(spec, blocks, block_size, dtype, self._device)
+            cached = [Cached(spec.key_value_heads, spec.head_size, spec.head_size)] * len(spec.layers)
+            self._pool = KeyValuePool(cached, blocks, block_size, dtype, self._device)
+            self._scoring = [Scoring(spec.head_size**-0.5, layer.window) for layer in spec.layers]
             self._rotation = Rotation(spec.rope, min(spec.context, blocks * block_size), self._device)
             self._steady = Steady.tried(spec, self._layers[0], self._logits, self._device)
 
@@ -85,7 +88,7 @@ class TorchDecoder(Decoder):
 
     def _run(self, rows: TokenRows) -> Array:
         if not len(rows.tokens):
-            return np.zeros((0, self.spec.vocabulary), np.float32)
+            return np.zeros((0, self.vocabulary), np.float32)
         pieces = Pieces(len(rows.tokens), self._steady.sizes)
         tokens, positions = self._on_device(rows.tokens), self._on_device(rows.positions)
         lines, tables = self._on_device(rows.lines), self._on_device(rows.tables)
@@ -97,19 +100,19 @@ class TorchDecoder(Decoder):
             heads = [layer.before(state, self._rotation, turn) for state, turn in zip(states, angles, strict=True)]
             queries, keys, values = (pieces.joined([getattr(one, name) for one in heads]) for name in Heads.__slots__)
             self._pool.write(number, blocks, offsets, keys, values)
-            attended = queries.new_empty(len(tokens), self.spec.heads * self.spec.head_size)
+            attended = queries.new_empty(len(tokens), self._spec.heads * self._spec.head_size)
             for part in tiles:
-                attended[part.rows] = attend(self._pool, number, queries, part, layer.window)
+                attended[part.rows] = attend(self._pool, number, queries, part, self._scoring[number])
             states = [layer.after(state, part) for state, part in zip(states, pieces.filled(attended), strict=True)]
         return self._wanted(pieces.joined(states)[self._on_device(rows.wanted)])
 
     def _wanted(self, rows: Tensor) -> Array:
         pieces = Pieces(len(rows), self._steady.sizes)
         logits: Array = pieces.joined([self._logits(part) for part in pieces.filled(rows)]).cpu().numpy()
-        return logits.reshape(len(rows), self.spec.vocabulary)
+        return logits.reshape(len(rows), self.vocabulary)
 
     def _logits(self, rows: Tensor) -> Tensor:
-        return self._head(rms_norm(rows, self._norm, self.spec.epsilon))
+        return self._head(rms_norm(rows, self._norm, self._spec.epsilon))
 
     def _on_device(self, array: Array) -> Tensor:
         return torch.from_numpy(array).to(device=self._device, dtype=torch.int64)

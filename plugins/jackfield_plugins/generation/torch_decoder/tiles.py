@@ -17,15 +17,18 @@ SIZES = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 _SHIFTS = (0, 5)
 
 
-def agreeing(function: Callable[[Tensor], Tensor], inputs: int, device: torch.device) -> tuple[tuple[int, ...], bool]:
-    """The sizes with which `function` ([rows, inputs] to [rows, outputs]) gives each row the same bits as with the
-    largest, wherever the row stands; and whether that holds for the largest itself, without which nothing does."""
+def agreeing(
+    function: Callable[[Tensor], Tensor], inputs: int, device: torch.device, sizes: Sequence[int] = SIZES
+) -> tuple[tuple[int, ...], bool]:
+    """Those of `sizes` (ascending) with which `function` ([rows, inputs] to [rows, outputs]) gives each row the same
+    bits as with the largest, wherever the row stands; and whether that holds for the largest itself, without which
+    nothing does."""
     generator = torch.Generator().manual_seed(0)
-    rows = torch.randn(SIZES[-1], inputs, generator=generator).to(device)
+    rows = torch.randn(sizes[-1], inputs, generator=generator).to(device)
     reference = function(rows)
-    good = tuple(size for size in SIZES[:-1] if _agrees(function, rows, reference, size))
+    good = tuple(size for size in sizes[:-1] if _agrees(function, rows, reference, size))
     steady = all(torch.equal(function(rows.roll(shift, 0)), reference.roll(shift, 0)) for shift in (1, 70))
-    return (*good, SIZES[-1]), steady
+    return (*good, sizes[-1]), steady
 
 
 def _agrees(function: Callable[[Tensor], Tensor], rows: Tensor, reference: Tensor, size: int) -> bool:

@@ -10,6 +10,8 @@ import pytest
 
 from jackfield.errors import LoadError
 from jackfield_plugins.generation.architectures import known
+from jackfield_plugins.generation.architectures.architecture import Architecture
+from jackfield_plugins.generation.architectures.folder_architecture import FolderArchitecture
 
 MINE = """
 from jackfield_plugins.generation.architectures.architecture import Architecture
@@ -36,20 +38,27 @@ def asked(site: Path, code: str) -> str:
 
 
 def test_ours() -> None:
-    assert [one.name for one in known.known()] == ["llama", "mistral", "qwen2", "qwen3"]
-    assert known.of_models(["Other", "Qwen3ForCausalLM"], "m").head_norms
+    found = known.known()
+    decoders = [one.name for one in found if isinstance(one, Architecture)]
+    assert decoders == ["llama", "mistral", "qwen2", "qwen3"]
+    assert [one.name for one in found if isinstance(one, FolderArchitecture)] == ["bert", "distilbert", "roberta"]
+    qwen3 = known.of_models(["Other", "Qwen3ForCausalLM"])
+    assert isinstance(qwen3, Architecture)
+    assert qwen3.head_norms
     assert known.of_gguf("llama", "m").gguf_pairs
+    assert known.of_models(["Other"]) is None
+    assert known.model_names().startswith("'BertModel', ")
     with pytest.raises(
-        LoadError, match=r"^'m' is of the architecture 'Other', and only these are known: 'LlamaForCausalLM',"
+        LoadError, match=r"^'m' is of the architecture 'bert', and only these are known in GGUF: 'llama', "
     ):
-        known.of_models(["Other"], "m")
+        known.of_gguf("bert", "m")
 
 
 def test_one_of_another_distribution(tmp_path: Path) -> None:
     install(tmp_path, "mine = theirs:MINE")
-    assert asked(
-        tmp_path, "print(known.of_gguf('mine', 'm').models, known.of_models(['MineForCausalLM'], 'm').name)"
-    ) == ("('MineForCausalLM',) mine\n")
+    assert asked(tmp_path, "print(known.of_gguf('mine', 'm').models, known.of_models(['MineForCausalLM']).name)") == (
+        "('MineForCausalLM',) mine\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,7 +71,7 @@ def test_one_of_another_distribution(tmp_path: Path) -> None:
         ),
         (
             "wrong = theirs:WRONG",
-            "architecture 'wrong' of distribution 'theirs' must be an Architecture, not",
+            "architecture 'wrong' of distribution 'theirs' must be an Architecture or FolderArchitecture, not",
         ),
         (
             "gone = theirs_gone:X",

@@ -12,7 +12,9 @@ import numpy as np
 from jackfield import Array
 from tests.plugins.generation import tiny
 
-Change = Callable[[dict[str, Any], dict[str, Array]], None]
+Metadata = dict[str, Any]
+Arrays = dict[str, Array]
+Change = Callable[[Metadata, Arrays], None]
 
 
 def metadata() -> dict[str, Any]:

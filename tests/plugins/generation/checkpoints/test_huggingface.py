@@ -133,8 +133,8 @@ def scaled(**values: Any) -> Change:
     ("change", "sentence"),
     [
         (
-            config(architectures=["BertModel"]),
-            "'m' is of the architecture 'BertModel', and only these are known: 'Llama",
+            config(architectures=["T5Model"], model_type="t5"),
+            "'m' is of the architecture 'T5Model', which is no decoder that transformers generates text with",
         ),
         (config(architectures=None), "'m/config.json' does not say 'architectures', a list of names"),
         (

@@ -59,18 +59,19 @@ def test_quantise(number: int) -> None:
     x[32:64] = 0
     memory = np.zeros(depth * 5 + 64, np.uint8)
     library().quantise(number, x.ctypes.data, depth, memory.ctypes.data)
-    codes = memory[:depth].view(np.int8)
-    parts = memory[3 * depth : 3 * depth + 4 * 30].view(np.int32)
-    steps, wide, narrow = parts[:3].view(np.float32), parts[3:12].reshape(3, 3), parts[12:30].reshape(3, 6)
+    sums = memory[: 9 * 16].view([("step", "f4"), ("lift", "f4"), ("of 4", "i4"), ("of 8", "i4")])
+    codes = memory[9 * 16 + 2 * depth :][:depth].view(np.int8)
+    steps = sums["step"][:3]
     assert codes[32:64].any() == 0
     assert steps[1] == 0
     assert (np.abs(codes * steps.repeat(32) - x) <= steps.repeat(32) * 0.5001).all()
     assert np.abs(codes).reshape(3, 32).max(axis=1).tolist() == [127, 0, 127]
-    for width, sums in ((32, wide), (16, narrow)):
+    for width, found in ((32, sums[:3]), (16, sums[3:])):
         total = codes.reshape(-1, width).astype(np.int32).sum(axis=1)
-        assert np.array_equal(sums[0].view(np.float32), steps.repeat(32 // width) * total.astype(np.float32))
-        assert np.array_equal(sums[1], -8 * total)
-        assert np.array_equal(sums[2], -128 * total)
+        assert np.array_equal(found["step"], steps.repeat(32 // width))
+        assert np.array_equal(found["lift"], found["step"] * total.astype(np.float32))
+        assert np.array_equal(found["of 4"], -8 * total)
+        assert np.array_equal(found["of 8"], -128 * total)
 
 
 def turned(x: Array, cosine: Array, sine: Array, pairs: bool) -> Array:

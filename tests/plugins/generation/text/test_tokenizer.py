@@ -68,3 +68,12 @@ def test_what_a_checkpoint_says_of_cutting_and_padding_is_not_done() -> None:
     made.enable_truncation(2)
     made.enable_padding(length=50)
     assert 2 < len(TextTokenizer(made, 400, 100).encode("the weather is nice")) < 50
+
+
+def test_tokens_that_there_are_not_are_not_remembered() -> None:
+    """Or whoever asks for the text of many numbers would fill the memory."""
+    tokenizer = TextTokenizer(tokenizers_made.byte_level(), 400, 100)
+    plain = tokenizer.encode("the weather", special=False)
+    for _ in range(2):
+        assert tokenizer.decode([*plain, 5000, 6000]) == "the weather"
+    assert set(tokenizer._told) == set(plain)

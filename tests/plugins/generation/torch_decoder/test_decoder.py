@@ -90,8 +90,8 @@ def test_what_a_predecessor_left_in_a_block_reaches_nobody(mistral: Checkpoint) 
     stepping = Stepping(decoder, 1)
     clean = stepping.whole(0, PROMPT[:50])
     with torch.inference_mode():
-        decoder._pool.keys.fill_(torch.nan)
-        decoder._pool.values.fill_(torch.nan)
+        for pool in (*decoder._pool.keys, *decoder._pool.values):
+            pool.fill_(torch.nan)
     assert (stepping.whole(0, PROMPT[:50]) == clean).all()
 
 

@@ -14,9 +14,6 @@ template <class T> INLINE F wide(const T* p) {
     else return load((const float*)p);
 }
 
-// Into the second cache: blocks lie scattered, and the processor's own prefetching ends with each page.
-INLINE void fetch_far(const void* at) { __builtin_prefetch(at, 0, 2); }
-
 struct Span { int from, to; };  // positions of a chunk that a query sees
 
 // scores[query][tile * 16 + lane] for QN queries and TN tiles
@@ -83,30 +80,48 @@ INLINE void gather(const float (*weights)[CHUNK], const float* fade, const T* co
 // What is known of a query so far: the largest score, and the sum of weights by lane.
 struct Running { float peak; float sums[LANES]; };
 
-// Scores of a query become weights; gives the factor by which what was gathered before fades.
-INLINE float soften(float* scores, Span span, int tiles, Running& running) {
-    const F nothing = set(-1e30f);
-    F peak = set(running.peak);
-    for (int t = 0; t < tiles; ++t) {
-        int from = span.from - t * LANES, to = span.to - t * LANES;
-        F value = kept(load(scores + t * LANES), from < 0 ? 0 : from > 16 ? 16 : from, to < 0 ? 0 : to > 16 ? 16 : to, nothing);
-        store(scores + t * LANES, value);
-        peak = most(peak, value);
+INLINE F seen(F x, Span span, int tile, F other) {
+    const int from = span.from - tile * LANES, to = span.to - tile * LANES;
+    return kept(x, from < 0 ? 0 : from > 16 ? 16 : from, to < 0 ? 0 : to > 16 ? 16 : to, other);
+}
+
+// Scores of queries become weights; `fade` is by what factor that which was gathered before fades. Queries go side by side,
+// since each step of one waits for the one before. WHOLE: every query sees all of the tiles.
+template <int QN, bool WHOLE>
+INLINE void soften(float (*scores)[CHUNK], const Span* spans, int tiles, Running* running, float* fade) {
+    F top[QN], sums[QN];
+#pragma GCC unroll 16
+    for (int i = 0; i < QN; ++i) top[i] = set(running[i].peak);
+    for (int t = 0; t < tiles; ++t)
+#pragma GCC unroll 16
+        for (int i = 0; i < QN; ++i) {
+            F value = load(scores[i] + t * LANES);
+            top[i] = most(top[i], WHOLE ? value : seen(value, spans[i], t, set(-1e30f)));
+        }
+    alignas(64) float falls[LANES] = {};
+#pragma GCC unroll 16
+    for (int i = 0; i < QN; ++i) {
+        const float before = running[i].peak;
+        running[i].peak = largest(top[i]);
+        falls[i] = before - running[i].peak;
+        top[i] = set(running[i].peak);
     }
-    float top = largest(peak), before = running.peak;
-    running.peak = top;
-    F fade = exponential(set(before - top)), sums = mul(load(running.sums), fade);
-    for (int t = 0; t < tiles; ++t) {
-        int from = span.from - t * LANES, to = span.to - t * LANES;
-        F weight = exponential(sub(load(scores + t * LANES), set(top)));
-        weight = kept(weight, from < 0 ? 0 : from > 16 ? 16 : from, to < 0 ? 0 : to > 16 ? 16 : to, zero());
-        store(scores + t * LANES, weight);
-        sums = add(sums, weight);
+    store(falls, exponential(load(falls)));
+#pragma GCC unroll 16
+    for (int i = 0; i < QN; ++i) {
+        fade[i] = falls[i];
+        sums[i] = mul(load(running[i].sums), set(fade[i]));
     }
-    store(running.sums, sums);
-    float lane[LANES];
-    store(lane, fade);
-    return before == top ? 1.0f : lane[0];
+    for (int t = 0; t < tiles; ++t)
+#pragma GCC unroll 16
+        for (int i = 0; i < QN; ++i) {
+            F weight = exponential(sub(load(scores[i] + t * LANES), top[i]));
+            if (!WHOLE) weight = seen(weight, spans[i], t, zero());
+            store(scores[i] + t * LANES, weight);
+            sums[i] = add(sums[i], weight);
+        }
+#pragma GCC unroll 16
+    for (int i = 0; i < QN; ++i) store(running[i].sums, sums[i]);
 }
 
 // A chunk's tiles, and the keys that are wanted after it, if there are `more`.
@@ -127,16 +142,21 @@ static __attribute__((noinline)) void chunk(const float* const* q, float* const*
     for (int t = 0; t < first / LANES; ++t)
         for (int i = 0; i < QN; ++i) store(weights[i] + t * LANES, zero());
     float fade[QN];
-    for (int i = 0; i < QN; ++i) {
-        fade[i] = 1.0f;
-        if (spans[i].from < spans[i].to) fade[i] = soften(weights[i], spans[i], tiles, running[i]);
-        else
-            for (int t = 0; t < tiles; ++t) store(weights[i] + t * LANES, zero());
-    }
+    bool all = true;
+    for (int i = 0; i < QN; ++i) all = all && spans[i].from == 0 && spans[i].to == CHUNK;
+    if (all) soften<QN, true>(weights, spans, CHUNK_TILES, running, fade);
+    else soften<QN, false>(weights, spans, tiles, running, fade);
     int d = 0;
     if constexpr (VALUE_PARTS == 4)
         for (; d + 4 * LANES <= size; d += 4 * LANES) gather<T, QN, VALUE_PARTS>(weights, fade, values, at.more ? at.next : nullptr, size, d, first, last, out);
     for (; d < size; d += LANES) gather<T, QN, 1>(weights, fade, values, at.more ? at.next : nullptr, size, d, first, last, out);
+}
+
+template <class T, int QN, class... Rest> static void chunk_of(int n, Rest&&... rest) {
+    if constexpr (QN > 0) {
+        if (n == QN) chunk<T, QN>(rest...);
+        else chunk_of<T, QN - 1>(n, rest...);
+    }
 }
 
 template <class T> static void attend_to(const Attention& a) {
@@ -187,10 +207,7 @@ template <class T> static void attend_to(const Attention& a) {
                 }
             }
             if (first >= end) continue;
-            if (n == 4) chunk<T, 4>(q, out, spans, running + i, at, size, first, end);
-            else if (n == 3) chunk<T, 3>(q, out, spans, running + i, at, size, first, end);
-            else if (n == 2) chunk<T, 2>(q, out, spans, running + i, at, size, first, end);
-            else chunk<T, 1>(q, out, spans, running + i, at, size, first, end);
+            chunk_of<T, QUERIES>(n, q, out, spans, running + i, at, size, first, end);
             at.fetch = at.more = false;  // for the first queries only
         }
     }

@@ -26,7 +26,10 @@ struct StepRows {
     int32_t rows, table_lines, table_blocks, wanted_rows;
 };
 
-enum Part { NORM, QKV, ROTATE, ATTEND, OUTPUT, GATE_UP, ACTIVATE, DOWN, HEAD, PARTS };
+enum Part { NORM, QKV, ROTATE, ATTEND, OUTPUT, GATE_UP, DOWN, HEAD, PARTS };
+
+// How many rows of gate and up a thread holds before they are activated, and floats of one: four panels of each.
+constexpr int GATED_ROWS = 256, GATED_FLOATS = 2 * 4 * LANES;
 
 class Block {  // memory that grows, zeroed when it is new
 public:
@@ -73,8 +76,10 @@ private:
     void rotate(const StepRows& rows, size_t index, int row, int head);
     void attend(const StepRows& rows, size_t index, const Group& group, int head, int thread);
     void last(Way& way);
-    void norm(const float* weight, const Linear& next, int row);
-    void activate(const Linear& gate_up, const Linear& down, int row, int from);
+    void norm(const float* weight, const Linear& next, int row, int thread);
+    void gated(Way& way, const Linear& gate_up, const Linear& down);
+    void activate(const Linear& gate_up, const Linear& down, Range panels, int then, Range rows, float* scratch);
+    int cuts(int rows, const Linear& linear) const;
     void quantise(const Linear& next, const Rows& rows, int row) const;
     void linear(Way& way, Part part, const Linear& linear, const Rows& in, float* y, long ldy, bool add);
     void* cached(bool values, size_t layer, int block, int head, int position) const;
@@ -84,13 +89,14 @@ private:
     const std::vector<float> frequencies_;
     const Kernels& kernels_;
     Pool pool_;
+    const int homes_;  // runs of units that each phase has
     size_t element_, block_bytes_, layer_bytes_;
     void* cache_ = nullptr;
     size_t cache_bytes_ = 0;
 
     // working memory, by row
-    Block residual_, normed_, qkv_, attended_, gate_up_, activated_, angles_, quantised_[3], scratch_;
-    long ld_hidden_, ld_qkv_ = 0, ld_attended_, ld_gate_up_ = 0, ld_activated_, scratch_floats_ = 0;
+    Block residual_, normed_, qkv_, attended_, activated_, angles_, quantised_[3], scratch_;
+    long ld_hidden_, ld_qkv_ = 0, ld_attended_, ld_activated_, scratch_floats_ = 0;
     Rows normed_rows_{}, attended_rows_{}, activated_rows_{};
     std::vector<Group> groups_;
     std::vector<Phase> phases_;

@@ -3,9 +3,9 @@
 
 namespace jackfield::JACKFIELD_SET {
 
-// e^x by 2^n * e^r, |r| <= ln 2 / 2, and a polynomial of degree 6 for e^r. Below -87 it stays at e^-87.
+// e^x, for x below 88, by 2^n * e^r, |r| <= ln 2 / 2, and a polynomial of degree 6 for e^r. Below -87 it stays at e^-87.
 INLINE F exponential(F x) {
-    x = most(least(x, set(88.0f)), set(-87.0f));
+    x = most(x, set(-87.0f));
     F n = rounded(mul(x, set(1.44269504088896341f)));
     F r = fma(n, set(-0.693359375f), x);
     r = fma(n, set(2.12194440e-4f), r);
@@ -62,7 +62,9 @@ static void norm(const float* x, const float* weight, float epsilon, int size, i
     for (i = size; i < depth; ++i) out[i] = 0;
 }
 
-INLINE F gated(F gate, F up) { return mul(divide(gate, add(set(1.0f), exponential(sub(zero(), gate)))), up); }
+INLINE F gated(F gate, F up) {
+    return mul(divide(gate, add(set(1.0f), exponential(least(sub(zero(), gate), set(88.0f))))), up);
+}
 
 static void activate(const float* gate, const float* up, int size, float* out) {
     int i = 0;
@@ -70,16 +72,12 @@ static void activate(const float* gate, const float* up, int size, float* out) {
     if (i < size) store_some(out + i, gated(some(gate + i, size - i), some(up + i, size - i)), size - i);
 }
 
-INLINE void put(const Sums& sums, size_t at, float step, float sum) {
-    sums.lifts[at] = step * sum;
-    sums.lowered4[at] = -8 * int32_t(sum);
-    sums.lowered8[at] = -128 * int32_t(sum);
-}
+INLINE Sums summed(float step, float sum) { return {step, step * sum, -8 * int32_t(sum), -128 * int32_t(sum)}; }
 
 static void quantise(const float* x, int from, int to, int row, const Quantised& out) {
     int8_t* codes = out.codes + size_t(row) * out.depth;
     for (int k = from; k < to; k += 32) {
-        F low = load(x + k), high = load(x + k + LANES);
+        F low = load(x + k - from), high = load(x + k - from + LANES);
         float peak = largest(most(magnitude(low), magnitude(high)));
         float step = peak * (1.0f / 127.0f);
         F by = set(peak > 0 ? 127.0f / peak : 0.0f);
@@ -89,11 +87,10 @@ static void quantise(const float* x, int from, int to, int row, const Quantised&
         store_bytes(codes + k + LANES, high);
         const size_t at = (size_t(row) * out.depth + k) / 32;
         float first = total(low), second = total(high);  // whole numbers, so exact
-        out.steps[at] = step;
-        put(out.wide, at, step, first + second);
+        out.wide[at] = summed(step, first + second);
         if (out.sixteens) {
-            put(out.narrow, 2 * at, step, first);
-            put(out.narrow, 2 * at + 1, step, second);
+            out.narrow[2 * at] = summed(step, first);
+            out.narrow[2 * at + 1] = summed(step, second);
         }
         if (PAIRS) {
             int16_t* pairs = out.pairs + size_t(row) * out.depth + k;

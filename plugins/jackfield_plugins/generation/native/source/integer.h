@@ -11,7 +11,7 @@ INLINE void word_products(Blocks (&blocks)[NP], const int8_t* a, const int16_t* 
 #pragma GCC unroll 16
     for (int n = 0; n < NP; ++n) {
         I word = words(blocks[n].codes);
-        if (M <= 2) fetch(blocks[n].codes + AHEAD / 2);
+        if (M <= 2) fetch_far(blocks[n].codes + AHEAD);
         blocks[n].codes += 64;
         low[n] = BITS == 4 ? low_codes(word) : word;
         if (BITS == 4) high[n] = high_codes(word);
@@ -35,7 +35,6 @@ static __attribute__((noinline)) void integer_tile(const Product& p, int panel, 
     const Panels& w = *p.weight;
     const Quantised& q = *p.q;
     const int depth = w.depth, group = w.group, groups = depth / group, steps = group / (BITS == 4 ? 8 : 4);
-    const bool narrow = group == 16;
     Blocks blocks[NP];
     F sum[NP][M];
 #pragma GCC unroll 16
@@ -46,10 +45,8 @@ static __attribute__((noinline)) void integer_tile(const Product& p, int panel, 
     }
     const int8_t* a = q.codes + size_t(row) * depth;
     const int16_t* pairs = PAIRS ? q.pairs + size_t(row) * depth : nullptr;
-    const float* step = q.steps + size_t(row) * (depth / 32);
-    const Sums& of = narrow ? q.narrow : q.wide;
-    const float* lifts = of.lifts + size_t(row) * groups;
-    const int32_t* lowered = (BITS == 4 ? of.lowered4 : of.lowered8) + size_t(row) * groups;
+    const Sums* sums = (group == 16 ? q.narrow : q.wide) + size_t(row) * groups;
+    auto lowered = [&](int m, int g) { return BITS == 4 ? sums[m * groups + g].lowered4 : sums[m * groups + g].lowered8; };
     for (int g = 0; g < groups; ++g) {
         I dot[NP][M];
 #pragma GCC unroll 16
@@ -58,7 +55,7 @@ static __attribute__((noinline)) void integer_tile(const Product& p, int panel, 
         for (int m = 0; m < M; ++m)
 #pragma GCC unroll 16
             for (int n = 0; n < NP; ++n)
-                dot[n][m] = OFFSETS || BITS == 4 ? no_words() : whole(lowered[m * groups + g]);
+                dot[n][m] = OFFSETS || BITS == 4 ? no_words() : whole(lowered(m, g));
         for (int s = 0; s < steps; ++s) {
             word_products<BITS, NP, M>(blocks, a, pairs, depth, dot);
             a += BITS == 4 ? 8 : 4;
@@ -71,9 +68,8 @@ static __attribute__((noinline)) void integer_tile(const Product& p, int panel, 
         }
 #pragma GCC unroll 16
         for (int m = 0; m < M; ++m) {
-            F width = set(step[m * (depth / 32) + (narrow ? g / 2 : g)]);
-            F lift = OFFSETS ? set(lifts[m * groups + g]) : zero();
-            I start = OFFSETS ? no_words() : whole(lowered[m * groups + g]);
+            F width = set(sums[m * groups + g].step), lift = OFFSETS ? set(sums[m * groups + g].lift) : zero();
+            I start = OFFSETS ? no_words() : whole(lowered(m, g));
 #pragma GCC unroll 16
             for (int n = 0; n < NP; ++n) {
                 I value = BITS == 4 ? finish4(dot[n][m], start) : dot[n][m];
@@ -98,15 +94,14 @@ static void integer_rows(const Product& p, int panel, int row, int rows) {
 template <int BITS, bool OFFSETS> static void integer_product(const Product& p) {
     const int end = p.first + p.count;
     if (p.rows == 1) {
-        int panel = p.first;
-        for (; panel + 4 <= end; panel += 4) integer_tile<BITS, OFFSETS, 4, 1>(p, panel, 0);
-        for (; panel < end; panel += 2) integer_tile<BITS, OFFSETS, 2, 1>(p, panel, 0);
+        for (int panel = p.first; panel < end; panel += 2) integer_tile<BITS, OFFSETS, 2, 1>(p, panel, p.from);
         return;
     }
     int tiles = (p.rows + INTEGER_ROWS - 1) / INTEGER_ROWS;
     for (int panel = p.first; panel < end; panel += TILE_PANELS) {
-        for (int t = 0, row = 0; t < tiles; ++t) {
+        for (int t = 0, row = p.from; t < tiles; ++t) {
             int height = p.rows / tiles + (t < p.rows % tiles);
+            if (p.next) fetch_share(p, t, tiles);
             integer_rows<BITS, OFFSETS, TILE_PANELS, INTEGER_ROWS>(p, panel, row, height);
             row += height;
         }

@@ -2,6 +2,8 @@
 #include "threads.h"
 #include "weights.h"
 
+#include <algorithm>
+
 using namespace jackfield;
 
 #define API extern "C" __attribute__((visibility("default")))
@@ -20,7 +22,7 @@ API void jackfield_linear_run(const Linear* linear, int set, const float* x, int
     if (linear->codes)
         for (int row = 0; row < rows; ++row) kernels.quantise(x + row * in.ldx, 0, linear->depth, row, in.q);
     for (const Unit& unit : linear->units(rows))
-        compute(kernels, *linear, unit, in, rows, y, linear->columns, add != 0, scratch.data());
+        compute(kernels, *linear, unit, in, {0, rows}, y + linear->column(unit), linear->columns, add != 0, scratch.data());
 }
 
 // The quantised row in one piece of memory: see quantised_in.
@@ -55,11 +57,12 @@ API int jackfield_phases(int threads, int times) {
         pool.settle();
         for (auto& phase : phases) phase.reset();
         for (auto& count : counts) count = 0;
-        pool.run([&](int) {
+        const int homes = std::min(threads, int(Phase::HOMES));
+        pool.run([&](int thread) {
             Patience patience;
             for (int i = 0; i < times; ++i) {
                 const int units = i % 7;
-                phases[size_t(i)].share(units, 1 + i % 2, patience, [&](int) {
+                phases[size_t(i)].share(units, homes, thread % homes, 1 + i % 2, patience, [&](int) {
                     if (i > 0 && counts[size_t(i - 1)] != (i - 1) % 7) wrong.fetch_add(1);
                     counts[size_t(i)].fetch_add(1);
                 });

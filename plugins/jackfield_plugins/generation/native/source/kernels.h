@@ -4,37 +4,37 @@
 
 namespace jackfield {
 
-// What a kernel needs of the sums of a group's codes: of a float times the step, of ints that take a coding's zero back.
+// What a kernel needs to know of a group's codes: their step, and their sum in the forms that it is used in.
 struct Sums {
-    float* lifts;      // step * sum
-    int32_t* lowered4;  // -8 * sum
-    int32_t* lowered8;  // -128 * sum
+    float step, lift;   // lift: step * sum
+    int32_t lowered4;   // -8 * sum: takes a coding's zero back
+    int32_t lowered8;   // -128 * sum
 };
 
 // Rows quantised for integer arithmetic: code = round(x / step), a step for each row and group of 32 inputs.
 struct Quantised {
     int8_t* codes;   // [rows][depth]
     int16_t* pairs;  // [rows][depth], inputs 0, 2, 1, 3 of every four; only where the set wants it
-    float* steps;    // [rows][depth / 32]
-    Sums wide;       // [rows][depth / 32], of groups of 32
-    Sums narrow;     // [rows][depth / 16], of groups of 16
+    Sums* wide;      // [rows][depth / 32], of groups of 32
+    Sums* narrow;    // [rows][depth / 16], of groups of 16; their steps are those of the 32
     int depth;
     bool sixteens;   // whether `narrow` is wanted
 };
 
-// A linear's call: y[row][16 * panel + lane] = sum over inputs (+ bias) (+ what y held, if `add`).
+// A linear's call: y[row - from][16 * (panel - first) + lane] = sum over inputs (+ bias) (+ what y held, if `add`).
 struct Product {
     const Panels* weight;
     int first, count;      // panels
     const float* x;        // float arithmetic: [rows][ldx], zero up to the weight's depth
     long ldx;
     const Quantised* q;    // integer arithmetic
-    int rows;
+    int from, rows;        // of the rows of x or q: the first, and how many
     float* y;
     long ldy;
     const float* bias;     // [16 * panels] or null
     bool add;
     float* scratch;        // 2 * 16 * depth floats of this thread
+    const uint8_t* next;   // weights that this thread goes on with, about as many as a pair's; or null
 };
 
 // One head group's attention for `rows` rows of one sequence, in ascending positions.
@@ -72,7 +72,7 @@ struct Kernels {
     bool pairs;
     void (*linear)(const Product&);
     void (*integer)(const Product&);
-    void (*quantise)(const float* x, int from, int to, int row, const Quantised& out);  // from, to: multiples of 32
+    void (*quantise)(const float* x, int from, int to, int row, const Quantised& out);  // x: of inputs [from, to), multiples of 32
     void (*norm)(const float* x, const float* weight, float epsilon, int size, int depth, float* out);
     void (*activate)(const float* gate, const float* up, int size, float* out);  // silu(gate) * up; may be in place
     void (*rotate)(const Rotation&);

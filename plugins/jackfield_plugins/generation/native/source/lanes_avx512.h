@@ -11,7 +11,7 @@ using I = __m512i;
 constexpr int TILE_PANELS = 2;     // panels that a tile of the linear kernels spans
 constexpr int TILE_ROWS = 8;       // rows of such a tile
 constexpr int INTEGER_ROWS = 6;
-constexpr int QUERIES = 4;         // queries that share a read of keys or values
+constexpr int QUERIES = 6;         // queries that share a read of keys or values
 constexpr int SCORE_TILES = 4;     // of 16 positions
 constexpr int VALUE_PARTS = 4;     // of 16 dimensions
 constexpr bool PAIRS = false;      // whether the integer kernels read activations as pairs of int16
@@ -73,8 +73,12 @@ using A4 = I;
 using A8 = I;
 INLINE A4 inputs4(const int8_t* a) { return four(a); }
 INLINE A8 inputs8(const int8_t* a, const int16_t*) { return four(a); }
-INLINE I dot4(I sum, I codes, A4 a) { return _mm512_dpbusd_epi32(sum, codes, a); }
-INLINE I dot8(I sum, I codes, A8 a) { return _mm512_dpbusd_epi32(sum, codes, a); }
+// Assembly, since GCC 12 copies the sum before every one of these.
+INLINE I dot4(I sum, I codes, A4 a) {
+    asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(codes), "v"(a));
+    return sum;
+}
+INLINE I dot8(I sum, I codes, A8 a) { return dot4(sum, codes, a); }
 INLINE I finish4(I sum, I start) { return _mm512_add_epi32(sum, start); }
 INLINE I whole(int b) { return _mm512_set1_epi32(b); }
 

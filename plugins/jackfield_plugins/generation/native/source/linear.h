@@ -9,8 +9,6 @@ namespace jackfield::JACKFIELD_SET {
 
 #define MEMBER inline __attribute__((always_inline))
 
-constexpr int AHEAD = 4096;  // bytes: how far before its use a weight is fetched, since the processor alone does not keep up
-INLINE void fetch(const void* at) { __builtin_prefetch(at, 0, 3); }
 constexpr int STRETCH = 128;  // inputs; a multiple of every group
 
 template <int... J, class Function>
@@ -33,9 +31,9 @@ struct Full {
         at = (const float*)block;
         block += block_bytes;
     }
-    MEMBER void word() {
+    template <bool FAR> MEMBER void word() {
 #pragma GCC unroll 16
-        for (int line = 0; line < wide; ++line) fetch((const char*)at + AHEAD + 64 * line);
+        for (int line = 0; line < wide; ++line) fetch_to<FAR>((const char*)at + AHEAD + 64 * line);
         at += wide * LANES;
     }
     template <int J> MEMBER F value() const { return load(at + (J - wide) * LANES); }
@@ -54,9 +52,9 @@ template <bool BFLOAT> struct Sixteen {
         at = (const uint16_t*)block;
         block += block_bytes;
     }
-    MEMBER void word() {
+    template <bool FAR> MEMBER void word() {
 #pragma GCC unroll 16
-        for (int line = 0; line < wide / 2; ++line) fetch((const char*)at + AHEAD + 64 * line);
+        for (int line = 0; line < wide / 2; ++line) fetch_to<FAR>((const char*)at + AHEAD + 64 * line);
         at += wide * LANES;
     }
     template <int J> MEMBER F value() const {
@@ -102,7 +100,7 @@ template <int BITS> struct Coded {
         of.numbers();
         of.end();
     }
-    MEMBER void word() {
+    template <bool FAR> MEMBER void word() {
         raw = words(of.codes);
         fetch(of.codes + AHEAD / 2);
         of.codes += 64;
@@ -119,7 +117,7 @@ INLINE void finish(const Product& p, int panel, int row, const F (&sum)[NP][M]) 
         long column = long(panel + n) * LANES;
         F bias = p.bias ? load(p.bias + column) : zero();
         for (int m = 0; m < M; ++m) {
-            float* y = p.y + (row + m) * p.ldy + column;
+            float* y = p.y + (row + m - p.from) * p.ldy + (column - long(p.first) * LANES);
             F value = add(sum[n][m], bias);
             store(y, p.add ? add(load(y), value) : value);
         }
@@ -149,7 +147,7 @@ static __attribute__((noinline)) void tile(const Product& p, const Panels& w, in
             for (int n = 0; n < NP; ++n) reader[n].group();
             for (int s = 0; s < steps; ++s) {
 #pragma GCC unroll 16
-                for (int n = 0; n < NP; ++n) reader[n].word();
+                for (int n = 0; n < NP; ++n) reader[n].template word<(M > 1)>();
                 unrolled(upto<Reader::wide>{}, [&](auto j) __attribute__((always_inline)) {
                     F value[NP];
 #pragma GCC unroll 16
@@ -187,7 +185,7 @@ template <class Reader>
 static void all_rows(const Product& p, const Panels& w, int panel, int column, int count) {
     // tiles of nearly equal height: a tile of one row costs almost as much as one of four
     int tiles = (p.rows + TILE_ROWS - 1) / TILE_ROWS;
-    for (int t = 0, row = 0; t < tiles; ++t) {
+    for (int t = 0, row = p.from; t < tiles; ++t) {
         int height = p.rows / tiles + (t < p.rows % tiles);
         for (int n = 0; n < count; n += TILE_PANELS)
             rows_of<Reader, TILE_PANELS, TILE_ROWS>(p, w, panel + n, column + n, row, height);
@@ -211,7 +209,7 @@ template <class Reader> static Panels expand(const Panels& w, int panel, float* 
             reader.group();
             float* to = out + size_t(2 * g + n) * w.group * LANES;
             for (int s = 0; s < w.group / Reader::wide; ++s, to += Reader::wide * LANES) {
-                reader.word();
+                reader.template word<false>();
                 unrolled(upto<Reader::wide>{}, [&](auto j) __attribute__((always_inline)) {
                     store(to + decltype(j)::value * LANES, reader.template value<decltype(j)::value>());
                 });
@@ -226,8 +224,8 @@ template <class Reader> static void product(const Product& p) {
     const int end = p.first + p.count;
     if (p.rows == 1) {
         int panel = p.first;
-        for (; panel + 4 <= end; panel += 4) tile<Reader, 4, 1>(p, w, panel, panel, 0);
-        for (; panel < end; panel += 2) tile<Reader, 2, 1>(p, w, panel, panel, 0);
+        for (; panel + 4 <= end; panel += 4) tile<Reader, 4, 1>(p, w, panel, panel, p.from);
+        for (; panel < end; panel += 2) tile<Reader, 2, 1>(p, w, panel, panel, p.from);
         return;
     }
     const bool direct = std::is_same_v<Reader, Full> || p.rows <= TILE_ROWS;

@@ -28,6 +28,7 @@ Decoder::Decoder(const Shape& shape, const float* frequencies, const Kernels& ke
       frequencies_(frequencies, frequencies + shape.head_size / 2),
       kernels_(kernels),
       pool_(shape.threads, std::move(processors)),
+      homes_(std::min(shape.threads, int32_t(Phase::HOMES))),
       element_(shape.half_cache ? 2 : 4),
       block_bytes_(size_t(shape.key_value_heads) * size_t(shape.block_size) * size_t(shape.head_size) * element_),
       layer_bytes_(block_bytes_ * size_t(shape.blocks)),
@@ -75,12 +76,10 @@ void Decoder::prepare() {
     for (auto& layer : layers)
         for (auto* linear : {&layer.qkv, &layer.output, &layer.gate_up, &layer.down}) sixteens |= (*linear)->sixteens;
     ld_qkv_ = first.qkv->columns;
-    ld_gate_up_ = first.gate_up->columns;
     residual_.fit(count * size_t(ld_hidden_) * floats);
     normed_.fit(count * size_t(ld_hidden_) * floats);
     qkv_.fit(count * size_t(ld_qkv_) * floats);
     attended_.fit(count * size_t(ld_attended_) * floats);
-    gate_up_.fit(count * size_t(ld_gate_up_) * floats);
     activated_.fit(count * size_t(ld_activated_) * floats);
     angles_.fit(count * size_t(shape_.head_size) * floats);
     normed_rows_ = rows_in(normed_.as<float>(), ld_hidden_, quantised_[0], rows.rows, shape_.hidden, sixteens);
@@ -91,7 +90,7 @@ void Decoder::prepare() {
     constexpr int together = 8;
     long queries = long(together) * shape_.heads / shape_.key_value_heads * (shape_.head_size + LANES + 2);
     long widest = std::max({ld_hidden_, ld_attended_, ld_activated_}) * 2 * LANES;
-    scratch_floats_ = (std::max(queries, widest) + 31) / 16 * 16;
+    scratch_floats_ = (std::max(queries, widest + GATED_ROWS * GATED_FLOATS) + 31) / 16 * 16;
     scratch_.fit(size_t(scratch_floats_) * floats * size_t(pool_.threads()));
 
     groups_.clear();

@@ -1,13 +1,12 @@
 // The whole step: every thread runs `work`, which takes part in one phase after the other.
 #include "decoder.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstring>
 
 namespace jackfield {
-
-constexpr int WIDTH = 256;  // inputs of a unit of the activation
 
 static uint64_t now() {
     using namespace std::chrono;
@@ -15,7 +14,7 @@ static uint64_t now() {
 }
 
 template <class Work> void Decoder::share(Way& way, Part part, int units, int grain, Work&& work) {
-    phases_[size_t(way.phase++)].share(units, grain, way.patience, work);
+    phases_[size_t(way.phase++)].share(units, homes_, way.thread % homes_, grain, way.patience, work);
     if (way.thread != 0) return;
     uint64_t time = now();
     nanoseconds[part] += time - way.clock;
@@ -53,18 +52,29 @@ void Decoder::quantise(const Linear& next, const Rows& rows, int row) const {
     if (next.codes) kernels_.quantise(rows.x + row * rows.ldx, 0, next.depth, row, rows.q);
 }
 
-void Decoder::norm(const float* weight, const Linear& next, int row) {
-    kernels_.norm(residual_.as<float>() + row * ld_hidden_, weight, shape_.epsilon, shape_.hidden, next.depth,
-                  normed_.as<float>() + row * ld_hidden_);
-    quantise(next, normed_rows_, row);
+// Floats that nobody reads stay where they are overwritten soon.
+void Decoder::norm(const float* weight, const Linear& next, int row, int thread) {
+    float* out = next.floats ? normed_.as<float>() + row * ld_hidden_ : scratch_.as<float>() + thread * scratch_floats_;
+    kernels_.norm(residual_.as<float>() + row * ld_hidden_, weight, shape_.epsilon, shape_.hidden, next.depth, out);
+    if (next.codes) kernels_.quantise(out, 0, next.depth, row, normed_rows_.q);
+}
+
+// Into how many runs of rows a product is cut: with enough rows each thread works on its own through all phases, so that
+// it finds them in its cache, and weights are read by every thread; with few, threads share the weights out.
+int Decoder::cuts(int rows, const Linear& linear) const {
+    return rows >= homes_ * (linear.floats ? 64 : 32) ? homes_ : 1;
 }
 
 void Decoder::linear(Way& way, Part part, const Linear& linear, const Rows& in, float* y, long ldy, bool add) {
     const auto& units = linear.units(way.live);
     float* scratch = scratch_.as<float>() + way.thread * scratch_floats_;
-    const int count = way.live > 0 ? int(units.size()) : 0;
-    share(way, part, count, 1, [&](int unit) {
-        compute(kernels_, linear, units[size_t(unit)], in, way.live, y, ldy, add, scratch);
+    const int count = way.live > 0 ? int(units.size()) : 0, cuts = part == HEAD ? 1 : this->cuts(way.live, linear);
+    share(way, part, count * cuts, 1, [&](int unit) {
+        const Unit& here = units[size_t(unit % count)];
+        const int from = begins(way.live, cuts, unit / count), to = begins(way.live, cuts, unit / count + 1);
+        const size_t then = size_t(unit % count + (cuts > 1 ? 1 : homes_));
+        const uint8_t* next = then < units.size() ? linear.weights(units[then]) : nullptr;
+        compute(kernels_, linear, here, in, {from, to - from}, y + from * ldy + linear.column(here), ldy, add, scratch, next);
     });
 }
 
@@ -118,8 +128,8 @@ void Decoder::attend(const StepRows& rows, size_t index, const Group& unit, int 
     kernels_.attend(a);
     if (weights.output->codes && group * size % DEPTH == 0)
         for (int row = first; row < first + unit.rows; ++row)
-            kernels_.quantise(attended_rows_.x + row * ld_attended_, head * group * size, (head + 1) * group * size, row,
-                              attended_rows_.q);
+            kernels_.quantise(attended_rows_.x + row * ld_attended_ + head * group * size, head * group * size,
+                              (head + 1) * group * size, row, attended_rows_.q);
 }
 
 void Decoder::attention(Way& way, size_t index) {
@@ -152,36 +162,52 @@ void Decoder::last(Way& way) {
     way.live = rows.wanted_rows;
 }
 
-void Decoder::activate(const Linear& gate_up, const Linear& down, int row, int from) {
-    const int size = shape_.feed_forward, to = from + WIDTH < size ? from + WIDTH : size;
-    const float* gate = gate_up_.as<float>() + row * ld_gate_up_;
-    const float* up = gate + gate_up.segments[1].column;
-    kernels_.activate(gate + from, up + from, to - from, activated_.as<float>() + row * ld_activated_ + from);
-    if (down.codes)
-        kernels_.quantise(activated_rows_.x + row * ld_activated_, from, to == size ? down.depth : to, row, activated_rows_.q);
+// Some panels of gate and of up, activated and quantised while they are near: they are never written whole.
+void Decoder::activate(const Linear& gate_up, const Linear& down, Range panels, int then, Range rows, float* scratch) {
+    const int width = panels.count * LANES, from = panels.from * LANES;
+    float* gate = scratch + scratch_floats_ - GATED_ROWS * GATED_FLOATS;
+    const uint8_t* next[] = {gate_up.weights({1, panels.from, 2}), gate_up.weights({0, then, 2})};
+    for (int segment = 0; segment < 2; ++segment)
+        compute(kernels_, gate_up, {segment, panels.from, panels.count}, normed_rows_, rows, gate + segment * width, 2 * width,
+                false, scratch, next[segment]);
+    for (int i = 0; i < rows.count; ++i) {
+        const int row = rows.from + i;
+        float* one = gate + i * 2 * width;
+        float* out = down.floats ? activated_.as<float>() + row * ld_activated_ + from : one;
+        kernels_.activate(one, one + width, width, out);
+        if (down.codes) kernels_.quantise(out, from, from + width, row, activated_rows_.q);
+    }
+}
+
+void Decoder::gated(Way& way, const Linear& gate_up, const Linear& down) {
+    const int panels = gate_up.segments[0].panels.panels, each = way.live == 1 ? 4 : 2;
+    float* scratch = scratch_.as<float>() + way.thread * scratch_floats_;
+    const int units = way.live > 0 ? (panels + each - 1) / each : 0, cuts = this->cuts(way.live, gate_up);
+    share(way, GATE_UP, units * cuts, 1, [&](int unit) {
+        const int first = unit % units * each, count = std::min(each, panels - first);
+        const int to = begins(way.live, cuts, unit / units + 1);
+        for (int row = begins(way.live, cuts, unit / units); row < to; row += GATED_ROWS)
+            activate(gate_up, down, {first, count}, first + (cuts > 1 ? each : homes_ * each), {row, std::min(GATED_ROWS, to - row)}, scratch);
+    });
 }
 
 void Decoder::layer(Way& way, size_t index) {
     const LayerWeights& weights = layers[index];
     float* residual = residual_.as<float>();
-    share(way, NORM, way.live, 1, [&](int row) { norm(weights.attention_norm.data(), *weights.qkv, row); });
+    share(way, NORM, way.live, 1, [&](int row) { norm(weights.attention_norm.data(), *weights.qkv, row, way.thread); });
     linear(way, QKV, *weights.qkv, normed_rows_, qkv_.as<float>(), ld_qkv_, false);
     attention(way, index);
     if (index + 1 == layers.size()) last(way);
     linear(way, OUTPUT, *weights.output, attended_rows_, residual, ld_hidden_, true);
-    share(way, NORM, way.live, 1, [&](int row) { norm(weights.feed_forward_norm.data(), *weights.gate_up, row); });
-    linear(way, GATE_UP, *weights.gate_up, normed_rows_, gate_up_.as<float>(), ld_gate_up_, false);
-    const int pieces = (shape_.feed_forward + WIDTH - 1) / WIDTH;
-    share(way, ACTIVATE, way.live * pieces, 2, [&](int unit) {
-        activate(*weights.gate_up, *weights.down, unit / pieces, unit % pieces * WIDTH);
-    });
+    share(way, NORM, way.live, 1, [&](int row) { norm(weights.feed_forward_norm.data(), *weights.gate_up, row, way.thread); });
+    gated(way, *weights.gate_up, *weights.down);
     linear(way, DOWN, *weights.down, activated_rows_, residual, ld_hidden_, true);
 }
 
 void Decoder::work(Way& way, float* logits, long ld) {
     share(way, NORM, way.live, 1, [&](int row) { embed(way.rows, row); });
     for (size_t index = 0; index < layers.size(); ++index) layer(way, index);
-    share(way, NORM, way.live, 1, [&](int row) { norm(final_norm.data(), *head, row); });
+    share(way, NORM, way.live, 1, [&](int row) { norm(final_norm.data(), *head, row, way.thread); });
     linear(way, HEAD, *head, normed_rows_, logits, ld, false);
 }
 

@@ -19,17 +19,26 @@ private:
     int spins_ = 1000;
 };
 
-// The units of one phase, handed out to whichever thread is free.
+// The units of one phase, cut into as many runs as there are homes. A thread begins with its own run, since it has what
+// that works on in its cache from the phase before, and then helps with the others.
 struct alignas(64) Phase {
-    std::atomic<uint32_t> next{0}, done{0};
+    static constexpr int HOMES = 15;  // at most; with `done` they fill a line
+    std::atomic<uint32_t> next[HOMES]{}, done{0};
 
     void reset() {
-        next.store(0, std::memory_order_relaxed);
+        for (auto& one : next) one.store(0, std::memory_order_relaxed);
         done.store(0, std::memory_order_relaxed);
     }
     // Takes part, `grain` units at a time, and returns when all units are done, whoever did them.
-    template <class Work> void share(int units, int grain, Patience& patience, Work&& work);
+    template <class Work> void share(int units, int homes, int home, int grain, Patience& patience, Work&& work);
+    // As one run, whose units are nobody's in particular.
+    template <class Work> void share(int units, int grain, Patience& patience, Work&& work) {
+        share(units, 1, 0, grain, patience, work);
+    }
 };
+
+// Where run `home` of `homes` begins, of `units`.
+inline int begins(int units, int homes, int home) { return int(int64_t(units) * home / homes); }
 
 // Used by one caller at a time, who is thread 0.
 class Pool {
@@ -76,12 +85,16 @@ template <class Ready> void Patience::wait(std::atomic<uint32_t>& value, Ready&&
     for (uint32_t seen; !ready(seen = value.load(std::memory_order_acquire));) value.wait(seen, std::memory_order_acquire);
 }
 
-template <class Work> void Phase::share(int units, int grain, Patience& patience, Work&& work) {
+template <class Work> void Phase::share(int units, int homes, int home, int grain, Patience& patience, Work&& work) {
     const uint32_t all = uint32_t(units), step = uint32_t(grain);
-    for (uint32_t from; (from = next.fetch_add(step, std::memory_order_relaxed)) < all;) {
-        const uint32_t to = from + step < all ? from + step : all;
-        for (uint32_t unit = from; unit < to; ++unit) work(int(unit));
-        if (done.fetch_add(to - from, std::memory_order_acq_rel) + (to - from) == all) done.notify_all();
+    for (int i = 0; i < homes; ++i) {
+        const int run = (home + i) % homes, first = begins(units, homes, run);
+        const uint32_t length = uint32_t(begins(units, homes, run + 1) - first);
+        for (uint32_t from; (from = next[run].fetch_add(step, std::memory_order_relaxed)) < length;) {
+            const uint32_t to = from + step < length ? from + step : length;
+            for (uint32_t unit = from; unit < to; ++unit) work(first + int(unit));
+            if (done.fetch_add(to - from, std::memory_order_acq_rel) + (to - from) == all) done.notify_all();
+        }
     }
     patience.wait(done, [all](uint32_t value) { return value >= all; });
 }

@@ -33,8 +33,7 @@ size_t Linear::bytes() const {
 }
 
 size_t quantised_bytes(size_t rows, size_t depth) {
-    // codes and pairs are 3 bytes an input; the steps and three sums by 32, three by 16, of 4 bytes each, 1.25
-    return rows * depth * 17 / 4 + 64;
+    return rows * depth * 3 + rows * depth / 32 * 3 * sizeof(Sums) + 64;  // codes and pairs are 3 bytes an input
 }
 
 Quantised quantised_in(uint8_t* memory, size_t rows, size_t depth, bool sixteens) {
@@ -42,25 +41,15 @@ Quantised quantised_in(uint8_t* memory, size_t rows, size_t depth, bool sixteens
     Quantised q{};
     q.depth = int(depth);
     q.sixteens = sixteens;
-    q.codes = reinterpret_cast<int8_t*>(memory);
-    q.pairs = reinterpret_cast<int16_t*>(memory + all);
-    auto part = [at = memory + 3 * all](size_t numbers) mutable {
-        uint8_t* here = at;
-        at += numbers * 4;
-        return here;
-    };
-    q.steps = reinterpret_cast<float*>(part(all / 32));
-    for (Sums* sums : {&q.wide, &q.narrow}) {
-        const size_t groups = all / (sums == &q.wide ? 32 : 16);
-        sums->lifts = reinterpret_cast<float*>(part(groups));
-        sums->lowered4 = reinterpret_cast<int32_t*>(part(groups));
-        sums->lowered8 = reinterpret_cast<int32_t*>(part(groups));
-    }
+    q.wide = reinterpret_cast<Sums*>(memory);
+    q.narrow = q.wide + all / 32;
+    q.pairs = reinterpret_cast<int16_t*>(q.narrow + all / 16);
+    q.codes = reinterpret_cast<int8_t*>(q.pairs + all);
     return q;
 }
 
-void compute(const Kernels& kernels, const Linear& linear, const Unit& unit, const Rows& in, int rows, float* y, long ldy,
-             bool add, float* scratch) {
+void compute(const Kernels& kernels, const Linear& linear, const Unit& unit, const Rows& in, Range rows, float* y, long ldy,
+             bool add, float* scratch, const uint8_t* next) {
     const Segment& segment = linear.segments[size_t(unit.segment)];
     Product product{};
     product.weight = &segment.panels;
@@ -69,12 +58,14 @@ void compute(const Kernels& kernels, const Linear& linear, const Unit& unit, con
     product.x = in.x;
     product.ldx = in.ldx;
     product.q = &in.q;
-    product.rows = rows;
-    product.y = y + segment.column;
+    product.from = rows.from;
+    product.rows = rows.count;
+    product.y = y;
     product.ldy = ldy;
     product.bias = linear.bias.empty() ? nullptr : linear.bias.data() + segment.column;
     product.add = add;
     product.scratch = scratch;
+    product.next = next;
     (segment.integer ? kernels.integer : kernels.linear)(product);
 }
 

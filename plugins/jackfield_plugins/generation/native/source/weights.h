@@ -12,7 +12,8 @@ struct Segment {
     bool integer;  // arithmetic
 };
 
-struct Unit { int segment, first, count; };
+struct Unit { int segment, first, count; };  // panels
+struct Range { int from, count; };           // rows
 
 // Buffers that a linear reads: floats where a segment's arithmetic is float, codes where it is integer.
 struct Linear {
@@ -27,7 +28,13 @@ struct Linear {
     ~Linear();
     Linear(const Linear&) = delete;
     Linear& operator=(const Linear&) = delete;
+    int column(const Unit& unit) const { return segments[size_t(unit.segment)].column + unit.first * LANES; }  // of the output
     const std::vector<Unit>& units(int rows) const { return rows == 1 ? coarse : fine; }
+    // Where the weights of a unit of panels begin; null where there is none.
+    const uint8_t* weights(const Unit& unit) const {
+        const Panels& panels = segments[size_t(unit.segment)].panels;
+        return unit.first < panels.panels ? panels.pair_of(unit.first) : nullptr;
+    }
     size_t bytes() const;
 };
 
@@ -41,8 +48,8 @@ struct Rows {  // of floats and their quantised twin
 size_t quantised_bytes(size_t rows, size_t depth);
 Quantised quantised_in(uint8_t* memory, size_t rows, size_t depth, bool sixteens);
 
-// Computes one unit of `linear` for all rows.
-void compute(const Kernels& kernels, const Linear& linear, const Unit& unit, const Rows& in, int rows, float* y, long ldy,
-             bool add, float* scratch);
+// Computes one unit of `linear` for some rows; y: of the first of them, where the unit begins.
+void compute(const Kernels& kernels, const Linear& linear, const Unit& unit, const Rows& in, Range rows, float* y, long ldy,
+             bool add, float* scratch, const uint8_t* next = nullptr);
 
 }  // namespace jackfield

@@ -1,0 +1,163 @@
+"""The backend `native`: what it is asked for it has, or says in a sentence that it has not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jackfield import Artifact, Device, Server
+from jackfield.errors import LoadError
+from jackfield_plugins.generation.checkpoints.huggingface import HuggingFaceLoader, HuggingFaceOptions
+from jackfield_plugins.generation.executor import GenerationExecutor
+from jackfield_plugins.generation.native import library as module
+from jackfield_plugins.generation.serving.native import NativeBackend, NativeBackendOptions
+from tests.core.lifecycle.fakes import in_loop
+from tests.plugins.generation import tiny
+from tests.plugins.generation.serving.checkpoint import artifact, request, templates_running, tokens
+
+CPU = Device("cpu", "cpu")
+
+
+def open_with(found: Artifact, **options: Any) -> GenerationExecutor:
+    executor = NativeBackend(NativeBackendOptions(**{"kv_cache_mib": 1, **options})).open(found, CPU)
+    assert isinstance(executor, GenerationExecutor)
+    return executor
+
+
+def test_the_processor_is_its_device() -> None:
+    assert NativeBackend.unavailable() is None
+    (device,) = NativeBackend.devices()
+    assert (device.name, device.kind) == ("cpu", "cpu")
+    assert "instruction sets: avx2" in device.description
+    assert f"threads: {len(os.sched_getaffinity(0))}" in device.description
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({}, {"storage": "auto (Q8_0)", "arithmetic": "float", "cache": "fp32"}),
+        ({"storage": "blocks", "arithmetic": "integer"}, {"storage": "blocks (Q8_0)", "arithmetic": "integer"}),
+        ({"storage": "int8", "cache": "half"}, {"storage": "int8", "cache": "half"}),
+        ({"storage": "half", "threads": 1}, {"storage": "half", "threads": "1"}),
+        ({"instruction_set": "avx2", "pin": True}, {"instruction set": "avx2"}),
+    ],
+)
+def test_options_are_in_force(tmp_path: Path, options: dict[str, Any], says: dict[str, str]) -> None:
+    executor = open_with(artifact(tmp_path, quantised=True), **options)
+    told = executor.decoder.describe()
+    assert {name: told[name] for name in says} == says
+    assert told["threads"].endswith(", pinned") == bool(options.get("pin"))
+    executor.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"storage": "blocks"}, "^storage blocks needs a quantised GGUF, and this checkpoint is stored in F32$"),
+        ({"storage": "fp32", "arithmetic": "integer"}, "^arithmetic integer needs storage blocks or int8, and storage"),
+        ({"arithmetic": "integer"}, "storage auto of a checkpoint in F32 holds floats$"),
+    ],
+)
+def test_what_the_checkpoint_cannot_have(tmp_path: Path, options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(LoadError, match=sentence):
+        open_with(artifact(tmp_path), **options)
+    assert templates_running() == 0
+
+
+def test_heads_that_the_kernels_do_not_fit(tmp_path: Path) -> None:
+    tiny.save("llama", tmp_path)
+    found = HuggingFaceLoader(HuggingFaceOptions()).load(str(tmp_path))
+    with pytest.raises(LoadError, match=r"needs a head size that is a multiple of 16, and this one is 8$"):
+        open_with(found)
+
+
+def test_an_instruction_set_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.library(), "sets", lambda: 1)
+    with pytest.raises(LoadError, match=r"^instruction set avx512 is not in this processor, which has avx2$"):
+        open_with(artifact(tmp_path), instruction_set="avx512")
+    assert templates_running() == 0
+
+
+@pytest.mark.parametrize("cache", ["fp32", "half"])
+def test_a_cache_that_no_machine_has(tmp_path: Path, cache: str) -> None:
+    sentence = r"^'.*tiny\.gguf' with a KV cache of \d+ blocks, \d+ MiB, does not fit into memory: the pool of \d+ KV"
+    with pytest.raises(LoadError, match=sentence):
+        open_with(artifact(tmp_path), kv_cache_mib=2**34, cache=cache)
+    assert templates_running() == 0
+
+
+@in_loop
+async def test_it_is_the_default_of_a_decoder(tmp_path: Path) -> None:
+    async with Server({"models": {"m": {"source": artifact(tmp_path).source}}, "endpoints": {}}) as server:
+        assert server.model("m").version("").platform == "native_decoder"
+        response = await server.submit(request([5, 9, 2], max_tokens=7, temperature=0, ignore_eos=True)).future
+        assert len(tokens(response)) == 7
+
+
+class TestWithoutTheLibrary:
+    """In processes of their own, where JACKFIELD_NATIVE_STEP names a file that is not there."""
+
+    REASON = "the native step is not there"
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, module.OTHER: "/nowhere/step.so", "COLUMNS": "300", "NO_COLOR": "1"}
+        command = [sys.executable, *words]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+
+    def test_commands_say_why(self) -> None:
+        plugins = self.run("-m", "jackfield", "plugins")
+        (line,) = [one for one in plugins.stdout.splitlines() if "backend: native" in one]
+        assert self.REASON in line
+        devices = self.run("-m", "jackfield", "devices")
+        (line,) = [one for one in devices.stdout.splitlines() if one.startswith("native")]
+        assert line.split()[:2] == ["native", "none"]
+        assert f"not available: {self.REASON}" in line
+        assert any(one.split()[:2] == ["torch-decoder", "cpu"] for one in devices.stdout.splitlines())
+
+    def test_asked_for_by_name_it_is_an_error(self, tmp_path: Path) -> None:
+        config = tmp_path / "jackfield.yaml"
+        config.write_text(f"models:\n  m:\n    source: {artifact(tmp_path).source}\n    backend: native\n")
+        for command in ("check", "serve"):
+            told = self.run("-m", "jackfield", command, str(config))
+            assert told.returncode == 2
+            lines = [one for one in (told.stdout + told.stderr).splitlines() if self.REASON in one]
+            assert len(lines) == 1, told.stdout + told.stderr
+            assert "models.m.backend" in lines[0]
+            assert "Traceback" not in told.stderr
+
+    def test_where_none_is_named_another_runs_and_that_is_said(self, tmp_path: Path) -> None:
+        program = tmp_path / "program.py"
+        program.write_text(PROGRAM)
+        told = self.run(str(program), artifact(tmp_path).source)
+        assert told.returncode == 0, told.stderr
+        platform, count, logs = json.loads(told.stdout.splitlines()[-1])
+        assert platform == "torch-decoder_decoder"
+        assert count == 4
+        (warning,) = [one for one in logs if one["event"] == "backend passed over"]
+        assert (warning["model"], warning["backend"], warning["log_level"]) == ("m", "native", "warning")
+        assert self.REASON in warning["reason"]
+
+
+PROGRAM = """
+import asyncio, json, sys
+import numpy as np
+from structlog.testing import capture_logs
+from jackfield import Request, Server
+
+async def main():
+    with capture_logs() as logs:
+        async with Server({"models": {"m": {"source": sys.argv[1]}}, "endpoints": {}, "observers": {}}) as server:
+            asked = Request("m", {"tokens": np.array([3, 4], np.int32)},
+                            parameters={"max_tokens": 4, "ignore_eos": True})
+            response = await server.submit(asked).future
+            platform = server.model("m").version("").platform
+    print(json.dumps([platform, len(response.outputs["tokens"]), logs], default=str))
+
+asyncio.run(main())
+"""
