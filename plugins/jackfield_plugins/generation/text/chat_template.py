@@ -41,9 +41,9 @@ class ChatTemplate:
         self, source: str, templates: Mapping[str, str], tokens: Mapping[str, str], limits: TemplateLimits | None = None
     ) -> None:
         self.source = source
-        self.sources: Mapping[str, str] = dict(templates)
+        self.sources = dict(templates)
         """The templates by name, as they came with the model; empty if it has none."""
-        self.tokens: Mapping[str, str] = dict(tokens)
+        self.tokens = dict(tokens)
         self._limits = limits or TemplateLimits()
         self._turns = threading.Semaphore(self._limits.processes)
         self._idle: list[TemplateProcess] = []
