@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from jackfield.config.models import LogConfig
+from jackfield.config.plain import plain
 from jackfield.interfaces.engine import Deliver, Died, Engine, Facts, Likeness
 from jackfield.lifecycle.hosting import Host, Told, likeness_of
 from jackfield.logs import configure_logs, in_force, quieten
+from jackfield.work import Result
 
 
 def worker_logs() -> dict[str, Any] | None:
@@ -36,8 +38,10 @@ __all__ = [
     "Facts",
     "Host",
     "Likeness",
+    "Result",
     "Told",
     "configure_worker_logs",
     "likeness_of",
+    "plain",
     "worker_logs",
 ]

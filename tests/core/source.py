@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jackfield
+import jackfield.hosting
 import jackfield.web
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,6 +18,7 @@ PLUGINS = ROOT / "plugins" / "jackfield_plugins"
 PUBLIC: dict[str, set[str] | None] = {
     "jackfield": set(jackfield.__all__),
     "jackfield.errors": None,
+    "jackfield.hosting": set(jackfield.hosting.__all__),
     "jackfield.web": set(jackfield.web.__all__),
     "jackfield.testing": None,
 }

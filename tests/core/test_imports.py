@@ -40,6 +40,7 @@ FLOORS: dict[str, int] = {
     "jackfield.logs": 7,
     "jackfield.lifecycle": 7,
     "jackfield.web": 7,
+    "jackfield.hosting": 8,
     "jackfield.server": 8,
     "jackfield.asgi": 9,
     "jackfield.testing": 11,

@@ -63,15 +63,12 @@ class ReplicaSpec(Protocol):
     """What a placement gets to start one replica from."""
 
     name: str
+    model: str
+    """Name of the model."""
     number: int
     """Number of the replica within its version, from 0."""
     config: Any
     """The model's own section of the configuration, as checked."""
-
-    @property
-    def model(self) -> str:
-        """Name of the model."""
-        ...
 
     def plain(self) -> dict[str, Any]:
         """`config` as plain data, from which a `Host` opens the same model in another process."""

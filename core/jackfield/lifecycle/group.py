@@ -134,7 +134,9 @@ class ReplicaGroup:
     async def _started(self, version: str, number: int) -> None:
         name = f"{self._model}/{version}/{number}"
         died = partial(self._died, version, number)
-        spec = LocalSpec(name, number, self.config, self.opener, self._clock, *self._told, died, self._progress)
+        spec = LocalSpec(
+            name, self._model, number, self.config, self.opener, self._clock, *self._told, died, self._progress
+        )
         await in_background(f"loading {name}", partial(self._start, spec), self._told[0])
 
     def _start(self, spec: LocalSpec) -> None:

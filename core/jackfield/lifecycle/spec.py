@@ -26,6 +26,7 @@ class LocalSpec:
     """Implements `ReplicaSpec`. `stepped` and `died` are called on the event loop."""
 
     name: str
+    model: str
     number: int
     config: ModelConfig
     opener: Opener
@@ -34,11 +35,6 @@ class LocalSpec:
     stepped: Callable[[StepReport], None]
     died: Callable[[LocalReplica, str], None]
     progressed: Progress
-
-    @property
-    def model(self) -> str:
-        """The model's name."""
-        return self.opener.name
 
     def progress(self, doing: str, done: int, total: int) -> None:
         """Tell how far loading is."""

@@ -13,8 +13,7 @@ import structlog
 
 from jackfield import Response, StepReport, Work
 from jackfield.errors import ExecutionFailed
-from jackfield.hosting import Deliver, Died, Likeness
-from jackfield.work import Result
+from jackfield.hosting import Deliver, Died, Likeness, Result, plain
 from jackfield_plugins.placement.process import messages as say
 from jackfield_plugins.placement.process.child import Child
 from jackfield_plugins.placement.process.frames import framed
@@ -137,8 +136,6 @@ class ProcessEngine:
 
     def reconfigure(self, policy: Any, scheduler: Any, config: Any) -> None:
         """The worker makes them anew, out of the section."""
-        from jackfield.config import plain
-
         self._send(self._encoder.encode(say.Configure(plain(config))))
 
     def stop(self, timeout: float) -> bool:

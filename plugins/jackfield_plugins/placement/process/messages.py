@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from jackfield import errors
+from jackfield.errors import ExecutionFailed, JackfieldError, Unavailable
 
 
 class Tensor(msgspec.Struct, array_like=True):
@@ -147,12 +147,17 @@ ToWorker = Begin | Submit | Withdraw | Configure | Freed | Stop
 FromWorker = Doing | Ready | Failed | Told | States | Freed | Died
 
 
-def error_of(name: str, message: str, retry_after: float = 1.0) -> errors.JackfieldError:
+def error_of(name: str, message: str, retry_after: float = 1.0) -> JackfieldError:
     """The error of the domain by its name; one that is not known here is ExecutionFailed."""
-    kind = getattr(errors, name, None)
-    if not (isinstance(kind, type) and issubclass(kind, errors.JackfieldError)):
-        return errors.ExecutionFailed(message)
-    found: errors.JackfieldError = kind(message)
-    if isinstance(found, errors.Unavailable):
+    kind = _kinds(JackfieldError).get(name, ExecutionFailed)
+    found = kind(message)
+    if isinstance(found, Unavailable):
         found.retry_after = retry_after
+    return found
+
+
+def _kinds(base: type[JackfieldError]) -> dict[str, type[JackfieldError]]:
+    found = {base.__name__: base}
+    for kind in base.__subclasses__():
+        found.update(_kinds(kind))
     return found

@@ -20,9 +20,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from jackfield import Request, Response, StepReport
 from jackfield.errors import JackfieldError
-from jackfield.hosting import Host, configure_worker_logs
-from jackfield.work import Request, Response, Result, StepReport
+from jackfield.hosting import Host, Result, configure_worker_logs
 from jackfield_plugins.placement.process import messages as say
 from jackfield_plugins.placement.process.arena import Arena
 from jackfield_plugins.placement.process.frames import Frames, framed
