@@ -171,7 +171,8 @@ def _with(name: str, value: Any) -> files.Change:
         ),
         (
             _with("general.architecture", "gemma3"),
-            "'m.gguf' is of the architecture 'gemma3', and only these are known in GGUF: 'llama', 'mistral', 'qwen2',",
+            "'m.gguf' is of the architecture 'gemma3', and only these are known in GGUF: 'llama', 'mistral', 'qwen2', "
+            "'qwen3'",
         ),
         (_without("llama.block_count"), "'m.gguf' does not say 'llama.block_count', which its architecture needs"),
         (

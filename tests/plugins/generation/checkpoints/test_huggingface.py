@@ -134,7 +134,7 @@ def scaled(**values: Any) -> Change:
     [
         (
             config(architectures=["T5Model"], model_type="t5"),
-            "'m' is of the architecture 'T5Model', which is no decoder that transformers generates text with",
+            "'m' is an encoder with a decoder (T5Model), and only decoders are run",
         ),
         (config(architectures=None), "'m/config.json' does not say 'architectures', a list of names"),
         (

@@ -59,7 +59,7 @@ def test_what_is_not_there_is_named_with_its_extra(tmp_path: Path, monkeypatch: 
     place = "jackfield_plugins.generation.checkpoints.huggingface.installed"
     monkeypatch.setattr(place, lambda: False)  # an environment without it would take minutes to make
     sentence = (
-        r"is of the architecture 'GPT2LMHeadModel', and only these are known: 'LlamaForCausalLM', .*; "
+        r"is of the architecture 'GPT2LMHeadModel', and only these are known: 'BertModel', .*; "
         r"the extra `transformers` brings more: pip install 'jackfield\[text,transformers\]'$"
     )
     with pytest.raises(LoadError, match=sentence):
