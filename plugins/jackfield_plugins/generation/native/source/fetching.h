@@ -4,6 +4,8 @@
 namespace jackfield::JACKFIELD_SET {
 
 constexpr int AHEAD = 4096;  // bytes
+// Of fp32 for several rows: where two threads share a memory that is slow just now, their tiles wait at 4 KB.
+constexpr int FULL_AHEAD = 12288;
 
 INLINE void fetch(const void* at) { __builtin_prefetch(at, 0, 3); }
 INLINE void fetch_far(const void* at) { __builtin_prefetch(at, 0, 2); }  // into the second cache

@@ -32,8 +32,9 @@ struct Full {
         block += block_bytes;
     }
     template <bool FAR> MEMBER void word() {
+        constexpr int ahead = FAR ? FULL_AHEAD : AHEAD;
 #pragma GCC unroll 16
-        for (int line = 0; line < wide; ++line) fetch_to<FAR>((const char*)at + AHEAD + 64 * line);
+        for (int line = 0; line < wide; ++line) fetch_to<FAR>((const char*)at + ahead + 64 * line);
         at += wide * LANES;
     }
     template <int J> MEMBER F value() const { return load(at + (J - wide) * LANES); }
