@@ -29,7 +29,6 @@ from jackfield_plugins.generation.decoder import Decoder, TokenRows
 from jackfield_plugins.generation.executor import GenerationExecutor
 from jackfield_plugins.generation.native.sampler import NativeSampler
 from jackfield_plugins.generation.sampling.sampler import NumpySampler, Sampler
-from jackfield_plugins.generation.spec import DecoderSpec, Linear, Rope, Weight
 from jackfield_plugins.generation.text.tokenizer import TextTokenizer
 from jackfield_plugins.prometheus.generating import Generating
 from jackfield_plugins.prometheus.observer import PrometheusOptions
@@ -70,9 +69,7 @@ class Ready(Decoder):
     """Has its answers ready."""
 
     def __init__(self, streams: int) -> None:
-        weight = Weight("none", (0,), "F32", np.zeros(0, np.uint8))
-        rope = Rope(np.zeros(0, np.float32))
-        self.spec = DecoderSpec("none", (), weight, weight, Linear(weight), 0, 0, 0, 0, 0, VOCABULARY, 8192, 1e-5, rope)
+        self.vocabulary, self.context = VOCABULARY, 8192
         self.block_size, self.blocks = 16, 512 * streams
         self.logits = (np.random.default_rng(0).standard_normal((streams, VOCABULARY)) * 3).astype(np.float32)
         self.seconds = 0.0
