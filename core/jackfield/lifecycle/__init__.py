@@ -1,6 +1,7 @@
 """The life of a model: opened, probed, warmed up, served by replicas, drained, unloaded.
 
 `opening` makes an executor out of a model's configuration, `probe` finds and checks the batch axis, `samples` makes
-inputs for both that and `warmup`; `replica` is one running copy, `version` has replicas behind a router, `model` has
+inputs for both that and `warmup`. `replica` is one running copy: the ledger, wherever its engine runs; `hosting` is the
+other side. `group` starts, chooses and restarts those of a version, `lost` holds works between two; `model` has
 versions; `statistics` counts, `observers` tells, `background` waits for threads that may hang.
 """

@@ -178,7 +178,10 @@ class ReplicaGroup:
         self._restarting[number] = task
 
     async def _again(self, version: str, number: int, delay: float) -> None:
-        await asyncio.to_thread(self.all[number].stop, 0)
+        try:
+            await asyncio.to_thread(self.all[number].stop, 0)
+        except Exception:  # a placement is foreign code
+            log.exception("a dead replica did not stop cleanly", model=self._model, number=number)
         while not self._abandoned:
             log.info("replica is started again", model=self._model, number=number, delay_s=round(delay, 2))
             await asyncio.sleep(delay)
@@ -202,6 +205,7 @@ class ReplicaGroup:
             if more is None:
                 self._restarting.pop(number, None)
                 self._on_death(reason)
+                self.place()  # nobody may be left to wait for
                 return
             delay = more
 

@@ -1,4 +1,4 @@
-"""One running copy of a version in this process: an engine loop, its limits, and the ledger of what it accepted."""
+"""One running copy of a version: its limits, and the ledger of what it accepted, wherever its engine runs."""
 
 from __future__ import annotations
 

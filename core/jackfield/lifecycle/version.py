@@ -313,7 +313,8 @@ class Version:
 
     def _died(self, reason: str) -> None:
         if self._group.alive or self.state is not VersionState.READY:
-            if self.state is VersionState.LOADING and not self._group.restarting:
+            coming = self.state in (VersionState.LOADING, VersionState.WARMING)
+            if coming and not self._group.alive and not self._group.restarting:
                 self._enter(VersionState.FAILED, f"its worker is down: {reason}")
         elif self._group.restarting:
             self._enter(VersionState.LOADING, f"its worker is down and started again: {reason}")

@@ -99,6 +99,7 @@ class ProcessEngine:
         number, self._next = self._next, self._next + 1
         mind = work.continuation
         request = work.request if mind is None or mind.request is None else mind.request
+        inputs: dict[str, say.Tensor] = {}
         try:
             inputs = packed(request.inputs, self._child.arena)
             body = self._encoder.encode(
@@ -120,6 +121,8 @@ class ProcessEngine:
             )
         except (TypeError, ValueError, OverflowError) as error:
             self._next = number
+            for tensor in inputs.values():
+                self._child.arena.give(tensor.offset)
             failure = ExecutionFailed(f"the request cannot be sent to another process: {error}")
             self._deliver([(work, failure)], ())
             return

@@ -7,6 +7,8 @@ import time
 from jackfield_plugins.placement.process.child import Child
 from jackfield_plugins.placement.process.status import Field
 
+_EVERY = 0.05  # seconds between two looks
+
 
 class Watch:
     """`silence`: seconds without a sign of life after which a worker hangs. `most`: bytes of memory that it may take,
@@ -16,12 +18,15 @@ class Watch:
         self.reason = ""
         self._silence = silence
         self._most = most
+        self._next = 0.0
 
     def wrong(self, child: Child) -> bool:
         """Whether the worker must be given up now."""
-        if self.reason:
+        now = time.perf_counter()
+        if self.reason or now < self._next:  # asked for each request, and a look costs a read
             return False
-        quiet = time.perf_counter() - child.status.read(Field.BEAT)
+        self._next = now + _EVERY
+        quiet = now - child.status.read(Field.BEAT)
         if quiet > self._silence:
             self.reason = f"its process has shown no sign of life for {quiet:.1f} s"
         elif self._most is not None and (taken := child.memory()) > self._most:

@@ -16,16 +16,15 @@ _MOST = _SIZE // 8 - _FIRST
 
 class Field(IntEnum):
     """Places on the page, each a float64: `BEAT` and `SINCE` are times of the machine's monotonic clock (`SINCE` 0:
-    nothing is executing); `TAKEN` and `TAKEN_ROWS` count what was ever taken in, when `WAITING` and `WAITING_ROWS` of
-    it waited. `COUNT`: how many works are in the step that runs; their numbers follow."""
+    nothing is executing); `TAKEN` counts the works that were ever taken in, of which `WAITING`, with `WAITING_ROWS`
+    rows, wait. `COUNT`: how many works are in the step that runs; their numbers follow."""
 
     BEAT = 0
     SINCE = 1
     TAKEN = 2
-    TAKEN_ROWS = 3
-    WAITING = 4
-    WAITING_ROWS = 5
-    COUNT = 6
+    WAITING = 3
+    WAITING_ROWS = 4
+    COUNT = 5
 
 
 class Status:

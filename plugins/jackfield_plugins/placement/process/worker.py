@@ -47,7 +47,7 @@ class Worker:
         self._decoder = msgspec.msgpack.Decoder(say.ToWorker)
         self._freed: deque[int] = deque()
         self._host: Host | None = None
-        self._taken = self._taken_rows = 0
+        self._taken = 0
         self._told_states: tuple[dict[str, float], dict[str, float]] | None = None
 
     def run(self) -> None:

@@ -70,6 +70,20 @@ class Broken:
         return x
 
 
+class Once:
+    """Can be made as long as the file named by FUSE is there; the first request removes it, and kills the process."""
+
+    def __init__(self) -> None:
+        if not os.path.exists(os.environ["FUSE"]):
+            raise RuntimeError("not a second time")
+
+    def predict(self, x: Numbers) -> Numbers:
+        if len(x) and float(x[0, 0]) == 666:
+            os.unlink(os.environ["FUSE"])
+            os.kill(os.getpid(), signal.SIGKILL)
+        return x
+
+
 class Dies:
     """Ends its process while it is made."""
 

@@ -136,6 +136,20 @@ async def test_too_many_deaths_are_final() -> None:
             await server.infer("m", _x())
 
 
+def test_who_waits_for_a_replica_that_never_comes_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "fuse").touch()
+    monkeypatch.setenv("FUSE", str(tmp_path / "fuse"))
+
+    @in_loop
+    async def run() -> None:
+        async with _serving("Once", batching={"policy": "none"}, restarts={"limit": 2, "delay_s": 0.01}) as server:
+            with pytest.raises(Unavailable, match="its worker is down"):
+                await asyncio.wait_for(server.infer("m", _x(666)), 30)
+            assert server.versions[0].state == "failed"
+
+    run()
+
+
 @pytest.mark.parametrize(
     ("number", "options", "why"),
     [(777, {"silence_s": 0.5}, "no sign of life"), (888, {"memory_mib": 400}, "MiB of memory")],
