@@ -161,12 +161,18 @@ def test_requests_pipelined_without_end(small: Live) -> None:
     survived(small, "fickle")
 
 
-def test_pipelined_requests_on_a_connection_that_is_cut(small: Live) -> None:
+@pytest.mark.parametrize("apart", [False, True], ids=["in one piece", "apart"])
+def test_pipelined_requests_on_a_connection_that_is_cut(small: Live, apart: bool) -> None:
+    with Raw(small) as raw:  # its head is known from here on
+        assert raw.send(post("fickle", rows(900))).answer().status == 200
     cancelled, completed = (counted(small, "fickle", state) for state in ("cancelled", "completed"))
+    first, others = post("fickle", rows(905)), post("fickle", rows(1)) * 50
     with neighbour(small):
         with Raw(small) as raw:
-            raw.send(post("fickle", rows(902)), post("fickle", rows(1)) * 50)
+            raw.send(first if apart else first + others)
             until(lambda: small.statistics("fickle")["jackfield_outstanding_requests"] > 0, "the first to run")
+            if apart:
+                raw.send(others)
         until(lambda: counted(small, "fickle", "cancelled") == cancelled + 1, "the first to be cancelled")
         assert counted(small, "fickle", "completed") == completed
     survived(small, "fickle")

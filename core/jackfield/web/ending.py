@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from jackfield.config.models import LimitsConfig
 from jackfield.web.answer import AnswerTransport
+from jackfield.web.leaving import Leaving
 
 _LINGER = 1.0  # seconds that a client which still sends gets to read its last answer
 _LEAST_READ = 64 * 1024  # bytes that a client must read of a waiting answer within the keep-alive time
@@ -28,6 +29,7 @@ class EndingProtocol(HttpToolsProtocol):
         self._unread = 0
         self._reader: asyncio.TimerHandle | None = None
         self._linger: asyncio.TimerHandle | None = None
+        self._leaving: Leaving | None = None
 
     @property
     def under_way(self) -> RequestResponseCycle | None:
@@ -40,7 +42,19 @@ class EndingProtocol(HttpToolsProtocol):
         """Whether a part of a request is still to come."""
         return False
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        self._leaving = Leaving(transport, self.flow, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._leaving is not None:
+            self._leaving.watch()
+
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._leaving is not None:
+            self._leaving.stop()
+            self._leaving = None
         if self._reader is not None:
             self._reader.cancel()
         if self._linger is not None:  # it would hold on to the connection for as long as a client may linger

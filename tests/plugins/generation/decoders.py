@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -24,11 +25,15 @@ class Watched(Decoder):
         self.closed = 0
         self.broken: set[int] = set()
         """Tokens that no run survives."""
+        self.held: tuple[int, threading.Event] | None = None
+        """After how many runs to wait, and for what."""
 
     def run(self, rows: TokenRows) -> Array:
         self.runs += 1
         self.rows += len(rows.tokens)
         self._check(rows)
+        if self.held is not None and self.runs > self.held[0]:
+            assert self.held[1].wait(60)
         if self.broken.intersection(rows.tokens.tolist()):
             raise RuntimeError("the decoder broke")
         return self.compute(rows)

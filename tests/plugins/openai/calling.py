@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from jackfield.testing import registry_for
 from jackfield_plugins.generation.executor import GenerationExecutor
 from tests.plugins.generation.decoders import HashDecoder
 from tests.plugins.openai.made import speaker
+
+_RUNS_BEFORE_ANSWER = 50  # more than it takes to have something to tell, fewer than any answer that is to break
 
 
 @dataclass(slots=True)
@@ -52,8 +55,11 @@ class Caller:
     async def ask(
         self, method: str, path: str, body: Any = b"", headers: Mapping[str, str] | None = None, *, breaks: int = 0
     ) -> Answer:
-        """One request. `breaks`: the token that no run survives once the answer has begun; 0 for none."""
+        """One request. `breaks`: no run survives tokens below it once the answer has begun; 0 for none."""
         parts = [body if isinstance(body, bytes) else orjson.dumps(body)]
+        begun = threading.Event()
+        if breaks:  # or the decoder might be done before anything is sent
+            self.decoder.held = (self.decoder.runs + _RUNS_BEFORE_ANSWER, begun)
         answer = Answer()
 
         async def receive() -> dict[str, Any]:
@@ -70,6 +76,7 @@ class Caller:
                 answer.parts.append(message["body"])
                 if breaks:
                     self.decoder.broken.update(range(breaks))
+                    begun.set()
 
         given = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
         scope = {"type": "http", "http_version": "1.1", "method": method, "path": path, "headers": given}
