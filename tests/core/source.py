@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jackfield
 import jackfield.hosting
+import jackfield.transport
 import jackfield.web
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +22,7 @@ PUBLIC: dict[str, set[str] | None] = {
     "jackfield.hosting": set(jackfield.hosting.__all__),
     "jackfield.web": set(jackfield.web.__all__),
     "jackfield.testing": None,
+    "jackfield.transport": set(jackfield.transport.__all__),
 }
 """What a plugin may import of Jackfield: these names of these modules; None means all names without underscore."""
 

@@ -31,6 +31,7 @@ FLOORS: dict[str, int] = {
     "jackfield.signature": 2,
     "jackfield.padding": 2,
     "jackfield.interfaces": 3,
+    "jackfield.transport": 3,
     "jackfield.hookspecs": 4,
     "jackfield.engine": 4,
     "jackfield.clients": 4,

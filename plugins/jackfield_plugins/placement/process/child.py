@@ -15,10 +15,9 @@ from pathlib import Path
 import msgspec
 
 from jackfield.errors import JackfieldError, LoadError
+from jackfield.transport import Arena, Frames, error_of, framed
 from jackfield_plugins.placement.process import messages as say
-from jackfield_plugins.placement.process.arena import Arena
 from jackfield_plugins.placement.process.cores import environment
-from jackfield_plugins.placement.process.frames import Frames, framed
 from jackfield_plugins.placement.process.status import Status
 
 _READ = 1 << 18
@@ -80,7 +79,7 @@ class Child:
                     if isinstance(told, say.Doing):
                         progress(told.what, told.done, told.total)
                     elif isinstance(told, say.Failed):
-                        raise say.error_of(told.error, told.message)
+                        raise error_of(told.error, told.message)
                     elif isinstance(told, say.Ready):
                         return told.facts
         except JackfieldError:

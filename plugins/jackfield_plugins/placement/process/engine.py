@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -14,16 +12,13 @@ import structlog
 from jackfield import Response, StepReport, Work
 from jackfield.errors import ExecutionFailed
 from jackfield.hosting import Deliver, Died, Likeness, Result, plain
+from jackfield.transport import Freed, Link, Tensor, error_of, packed, unpacked
 from jackfield_plugins.placement.process import messages as say
 from jackfield_plugins.placement.process.child import Child
-from jackfield_plugins.placement.process.frames import framed
 from jackfield_plugins.placement.process.limits import Watch
 from jackfield_plugins.placement.process.status import Field
-from jackfield_plugins.placement.process.tensors import packed, unpacked
 
 log = structlog.get_logger("jackfield.process")
-
-_READ = 1 << 18
 
 
 class ProcessEngine:
@@ -49,10 +44,7 @@ class ProcessEngine:
         self._next = 0
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(say.FromWorker)
-        self._freed: deque[int] = deque()
-        self._out = bytearray()
-        self._flushing = self._writing = False
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._link = Link(child.link, self._take, self._ended, child.frames)
         self._states: tuple[Mapping[str, float], Mapping[str, float]] = ({}, {})
         self._over = threading.Event()
         self._stopping = False
@@ -91,7 +83,6 @@ class ProcessEngine:
 
     def start(self) -> None:
         """Listen to the worker from now on."""
-        self._child.link.setblocking(False)
         self._post(self._listen)
 
     def submit(self, work: Work) -> None:
@@ -99,7 +90,7 @@ class ProcessEngine:
         number, self._next = self._next, self._next + 1
         mind = work.continuation
         request = work.request if mind is None or mind.request is None else mind.request
-        inputs: dict[str, say.Tensor] = {}
+        inputs: dict[str, Tensor] = {}
         try:
             inputs = packed(request.inputs, self._child.arena)
             body = self._encoder.encode(
@@ -128,18 +119,18 @@ class ProcessEngine:
             return
         self._works[number] = work
         self._numbers[work] = number
-        self._send(body)
+        self._link.send(body)
 
     def withdraw(self, work: Work) -> None:
         """Tell the worker, unless it has answered."""
         number = self._numbers.pop(work, None)
         if number is not None:
             del self._works[number]
-            self._send(self._encoder.encode(say.Withdraw(number)))
+            self._link.send(self._encoder.encode(say.Withdraw(number)))
 
     def reconfigure(self, policy: Any, scheduler: Any, config: Any) -> None:
         """The worker makes them anew, out of the section."""
-        self._send(self._encoder.encode(say.Configure(plain(config))))
+        self._link.send(self._encoder.encode(say.Configure(plain(config))))
 
     def stop(self, timeout: float) -> bool:
         """Have the worker end; what does not end in time is killed. Blocks."""
@@ -148,7 +139,7 @@ class ProcessEngine:
         self._stopping = True
         ended = self._over.is_set()
         if not ended:
-            self._post(lambda: self._send(self._encoder.encode(say.Stop(timeout))))
+            self._post(lambda: self._link.send(self._encoder.encode(say.Stop(timeout))))
             ended = self._child.wait(timeout)
             if not ended:
                 log.warning("a worker did not end in time, and is killed", replica=self._child.name)
@@ -160,44 +151,22 @@ class ProcessEngine:
         return ended
 
     def _listen(self) -> None:
-        self._loop = asyncio.get_running_loop()
         if not self._stopping:
-            self._loop.add_reader(self._child.link, self._read)
-            if self._out:
-                self._flush()
+            self._link.attach()
 
     def _forget(self) -> None:
         """Listen no more."""
-        loop, self._loop = self._loop, None
-        if loop is not None:
-            loop.remove_reader(self._child.link)
-            loop.remove_writer(self._child.link)
+        self._link.detach()
         self._over.set()
 
-    def _read(self) -> None:
-        try:
-            data = self._child.link.recv(_READ)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._ended()
-            return
-        try:
-            for body in self._child.frames.feed(data):
-                self._take(self._decoder.decode(body))
-        except Exception:  # what nobody understands any more cannot be gone on with
-            log.exception("a worker said what cannot be read", replica=self._child.name)
-            self._child.kill()
-
-    def _take(self, message: Any) -> None:
+    def _take(self, body: bytes) -> None:
+        message = self._decoder.decode(body)
         if isinstance(message, say.Told):
             names = say.Report.__struct_fields__
             reports = [StepReport(*(getattr(one, name) for name in names)) for one in message.reports]
             results = [pair for answer in message.answers if (pair := self._result(answer, reports)) is not None]
             self._deliver(results, reports)
-        elif isinstance(message, say.Freed):
+        elif isinstance(message, Freed):
             for offset in message.offsets:
                 self._child.arena.give(offset)
         elif isinstance(message, say.States):
@@ -207,7 +176,7 @@ class ProcessEngine:
             self._child.kill()
 
     def _result(self, answer: say.Answered, reports: Sequence[StepReport]) -> tuple[Work, Result] | None:
-        outputs = unpacked(answer.outputs or {}, self._child.incoming, self._free)
+        outputs = unpacked(answer.outputs or {}, self._child.incoming, self._link.free)
         work = self._works.get(answer.number)
         if work is None:  # it was withdrawn
             return None
@@ -218,7 +187,7 @@ class ProcessEngine:
             work.report = reports[answer.report]
         work.running = True
         if answer.error:
-            return work, say.error_of(answer.error, answer.message, answer.retry_after)
+            return work, error_of(answer.error, answer.message, answer.retry_after)
         types = self._likeness.parameters
         parameters = {
             name: msgspec.convert(value, types[name], strict=False) if name in types else value
@@ -226,19 +195,17 @@ class ProcessEngine:
         }
         return work, Response(outputs, parameters, answer.final)
 
-    def _free(self, offset: int) -> None:
-        """Nobody reads this part of the worker's arena any more. Any thread."""
-        self._freed.append(offset)
-
     def _look(self) -> None:
         """At each heartbeat of the server: whether the worker shows signs of life, and keeps to its memory."""
-        if self._freed and self._loop is not None:
-            self._flush_soon()
+        self._link.tell_freed()
         if not self._stopping and self._watch.wrong(self._child):
             self._child.kill()
 
-    def _ended(self) -> None:
-        self._forget()
+    def _ended(self, fault: Exception | None) -> None:
+        if fault is not None:
+            log.error("a worker said what cannot be read", replica=self._child.name, exc_info=fault)
+            self._child.kill()
+        self._over.set()
         if self._stopping:
             return
         running = self._child.status.running
@@ -246,37 +213,3 @@ class ProcessEngine:
         self._works.clear()
         self._numbers.clear()
         self._on_death(self._watch.reason or self._child.ended())
-
-    def _send(self, body: bytes) -> None:
-        if self._over.is_set():
-            return
-        self._out += framed(body)
-        self._flush_soon()
-
-    def _flush_soon(self) -> None:
-        if self._loop is not None and not self._flushing and not self._writing:
-            self._flushing = True
-            self._loop.call_soon(self._flush)
-
-    def _flush(self) -> None:
-        self._flushing = False
-        if self._loop is None:
-            return
-        if self._freed:
-            offsets = []
-            while self._freed:
-                offsets.append(self._freed.popleft())
-            self._out += framed(self._encoder.encode(say.Freed(offsets)))
-        try:
-            sent = self._child.link.send(self._out)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError:
-            return  # it is gone, and reading tells
-        del self._out[:sent]
-        if self._out and not self._writing:
-            self._writing = True
-            self._loop.add_writer(self._child.link, self._flush)
-        elif not self._out and self._writing:
-            self._writing = False
-            self._loop.remove_writer(self._child.link)

@@ -6,17 +6,7 @@ from typing import Any
 
 import msgspec
 
-from jackfield.errors import ExecutionFailed, JackfieldError, Unavailable
-
-
-class Tensor(msgspec.Struct, array_like=True):
-    """An array: `data` holds its bytes, or it lies at `offset` of the sender's arena, or it is `texts` (BYTES)."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    data: bytes | None = None
-    offset: int = -1
-    texts: list[bytes] | None = None
+from jackfield.transport import Freed, Tensor
 
 
 class Begin(msgspec.Struct, array_like=True, tag="begin"):
@@ -57,12 +47,6 @@ class Configure(msgspec.Struct, array_like=True, tag="configure"):
     """Go on with this section."""
 
     config: dict[str, Any]
-
-
-class Freed(msgspec.Struct, array_like=True, tag="freed"):
-    """These places of the other side's arena are not read any more."""
-
-    offsets: list[int]
 
 
 class Stop(msgspec.Struct, array_like=True, tag="stop"):
@@ -145,19 +129,3 @@ class Died(msgspec.Struct, array_like=True, tag="died"):
 
 ToWorker = Begin | Submit | Withdraw | Configure | Freed | Stop
 FromWorker = Doing | Ready | Failed | Told | States | Freed | Died
-
-
-def error_of(name: str, message: str, retry_after: float = 1.0) -> JackfieldError:
-    """The error of the domain by its name; one that is not known here is ExecutionFailed."""
-    kind = _kinds(JackfieldError).get(name, ExecutionFailed)
-    found = kind(message)
-    if isinstance(found, Unavailable):
-        found.retry_after = retry_after
-    return found
-
-
-def _kinds(base: type[JackfieldError]) -> dict[str, type[JackfieldError]]:
-    found = {base.__name__: base}
-    for kind in base.__subclasses__():
-        found.update(_kinds(kind))
-    return found

@@ -18,16 +18,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from jackfield import Request, Response, StepReport
 from jackfield.errors import JackfieldError
 from jackfield.hosting import Host, Result, configure_worker_logs
+from jackfield.transport import Arena, Frames, Freed, framed, packed, plain_value, unpacked
 from jackfield_plugins.placement.process import messages as say
-from jackfield_plugins.placement.process.arena import Arena
-from jackfield_plugins.placement.process.frames import Frames, framed
 from jackfield_plugins.placement.process.status import Field, Status
-from jackfield_plugins.placement.process.tensors import packed, unpacked
 
 BEAT = 0.02  # seconds between two looks at the engine
 _STATES = 0.5  # seconds between two reports of what policy and executor show
@@ -43,7 +40,7 @@ class Worker:
         self._arena = arena
         self._status = status
         self._sending = threading.Lock()
-        self._encoder = msgspec.msgpack.Encoder(enc_hook=_plain)
+        self._encoder = msgspec.msgpack.Encoder(enc_hook=plain_value)
         self._decoder = msgspec.msgpack.Decoder(say.ToWorker)
         self._freed: deque[int] = deque()
         self._host: Host | None = None
@@ -87,7 +84,7 @@ class Worker:
         elif isinstance(message, say.Withdraw):
             assert host is not None
             host.withdraw(message.number)
-        elif isinstance(message, say.Freed):
+        elif isinstance(message, Freed):
             with self._sending:
                 for offset in message.offsets:
                     self._arena.give(offset)
@@ -129,7 +126,7 @@ class Worker:
 
     def _answered(self, number: int, result: Result, place: int) -> say.Answered:
         if isinstance(result, Response):
-            parameters = msgspec.to_builtins(result.parameters, enc_hook=_plain, str_keys=False)
+            parameters = msgspec.to_builtins(result.parameters, enc_hook=plain_value, str_keys=False)
             return say.Answered(number, place, packed(result.outputs, self._arena), parameters, result.final)
         retry = getattr(result, "retry_after", 1.0)
         return say.Answered(number, place, None, {}, True, type(result).__name__, str(result), retry)
@@ -179,7 +176,7 @@ class Worker:
         while self._freed:
             offsets.append(self._freed.popleft())
         if offsets:
-            self._send(say.Freed(offsets))
+            self._send(Freed(offsets))
 
     def _send(self, message: say.FromWorker) -> None:
         try:
@@ -205,16 +202,6 @@ def main(arguments: Sequence[str]) -> None:
 
 def _report(report: StepReport) -> say.Report:
     return say.Report(*(getattr(report, name) for name in say.Report.__struct_fields__))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, np.dtype):
-        return value.str
-    raise TypeError(f"an object of type {type(value).__name__} cannot be sent to another process")
 
 
 if __name__ == "__main__":

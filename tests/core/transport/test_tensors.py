@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from jackfield import Array
-from jackfield_plugins.placement.process.arena import Arena
-from jackfield_plugins.placement.process.tensors import packed, unpacked
+from jackfield.transport.arena import Arena
+from jackfield.transport.tensors import packed, unpacked
 
 
 def _texts() -> Array:

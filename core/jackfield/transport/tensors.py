@@ -6,14 +6,24 @@ import mmap
 import weakref
 from collections.abc import Callable, Mapping
 
+import msgspec
 import numpy as np
 
-from jackfield import Array
-from jackfield_plugins.placement.process.arena import Arena
-from jackfield_plugins.placement.process.messages import Tensor
+from jackfield.transport.arena import Arena
+from jackfield.types import Array
 
 _INLINE = 16 * 1024
 """Bytes up to which copying twice is cheaper than keeping books of a place."""
+
+
+class Tensor(msgspec.Struct, array_like=True):
+    """An array: `data` holds its bytes, or it lies at `offset` of the sender's arena, or it is `texts` (BYTES)."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes | None = None
+    offset: int = -1
+    texts: list[bytes] | None = None
 
 
 def packed(arrays: Mapping[str, Array], arena: Arena) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from jackfield_plugins.placement.process.arena import Arena
+from jackfield.transport.arena import Arena
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jackfield_plugins.placement.process.frames import LONGEST, Frames, framed
+from jackfield.transport.frames import LONGEST, Frames, framed
 
 
 @given(st.lists(st.binary(max_size=300), max_size=12), st.randoms())
