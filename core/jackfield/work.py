@@ -69,11 +69,13 @@ class StepReport:
 @dataclass(slots=True, eq=False)
 class Response:
     """What a request is answered with: output arrays, which may be views into a batch's own memory (read-only by
-    convention). `final` is False for all but the last response of a stream."""
+    convention). `final` is False for all but the last response of a stream; those may tell how much of the work's cost
+    is `spent` with them."""
 
     outputs: dict[str, Array]
     parameters: dict[str, Any] = field(default_factory=dict)
     final: bool = True
+    spent: int = 0
 
 
 Result = Response | JackfieldError
@@ -100,7 +102,8 @@ class Work:
     the batching policy groups or pads, `key`, `lengths` (of the axes that are padded) and `shapes` (the key that work
     came with); the event loop, which settles, `final`, `finished` and `error`. `extra` belongs to whichever policy or
     executor runs the work (a generation's sequence, say).
-    `continuation` is there once it may have to be continued elsewhere.
+    `continuation` is there once it may have to be continued elsewhere. `cost` is what is left of what it costs its
+    replica, as routers are told it (see `Candidate`).
     """
 
     request: Request
@@ -122,6 +125,7 @@ class Work:
     continuation: Continuation | None = None
     lengths: tuple[int, ...] = ()
     shapes: Hashable = None
+    cost: int = 1
 
     @property
     def state(self) -> State:

@@ -59,6 +59,7 @@ class Admission:
         self.limits = limits
         self.rows = 0
         self.bytes = 0
+        self.cost = 0
         self.pace = Pace()
         self._model = model
         self._waiting = waiting
@@ -100,6 +101,7 @@ class Admission:
         """`work` was accepted."""
         self.rows += work.rows
         self.bytes += work.bytes
+        self.cost += work.cost
         if self._line is not None:
             self._tell(work, entered=True)
 
@@ -107,10 +109,17 @@ class Admission:
         """`work` was answered."""
         self.rows -= work.rows
         self.bytes -= work.bytes
+        self.cost -= work.cost
         if self._line is not None:
             self._tell(work, entered=False)
         if work.deadline is not None:
             self.pace.kept(work.deadline - work.arrival, work.final is not State.EXPIRED)
+
+    def spent(self, work: Work, cost: int) -> None:
+        """So much of what `work` costs is behind it; something is left until it is answered."""
+        cost = max(min(cost, work.cost - 1), 0)
+        work.cost -= cost
+        self.cost -= cost
 
     def learn(self, reports: Sequence[StepReport]) -> None:
         """A step went as `reports` say."""

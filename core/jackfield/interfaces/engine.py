@@ -117,10 +117,10 @@ class Facts:
 class Likeness:
     """What a portrait shows, in the process of those who look at it.
 
-    `about`: the executor's. `parameters`: types of what its responses carry, by name. `settle` completes a request that
-    has come, so that another executor would answer it alike. `resume`: the request that is left to do when these
-    responses to a request were told and its executor is gone; None: it cannot be continued. `close` is called at the
-    end.
+    `about`: the executor's, and so is `cost`. `parameters`: types of what its responses carry, by name. `settle`
+    completes a request that has come, so that another executor would answer it alike. `resume`: the request that is
+    left to do when these responses to a request were told and its executor is gone; None: it cannot be continued.
+    `close` is called at the end.
     """
 
     about: Any
@@ -128,6 +128,7 @@ class Likeness:
     settle: Callable[[Request], None] | None = None
     resume: Callable[[Request, Sequence[Response]], Request | None] | None = None
     close: Callable[[], None] | None = None
+    cost: Callable[[Request], int] | None = None
 
 
 def _plain(spec: TensorSpec) -> dict[str, Any]:

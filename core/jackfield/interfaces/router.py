@@ -17,8 +17,9 @@ class Candidate(Protocol):
     name: str
 
     @property
-    def outstanding(self) -> int:
-        """Rows that it has accepted and not yet answered."""
+    def cost(self) -> int:
+        """What is left of the cost of all that it has accepted and not yet answered. For work of many steps in tokens,
+        as far as they can be foreseen; otherwise in bytes of inputs."""
         ...
 
 
@@ -29,5 +30,6 @@ class Router(Plug, ABC):
         self.settings = options
 
     @abstractmethod
-    def choose(self, request: Request, rows: int, replicas: Sequence[Candidate]) -> int:
-        """The index in `replicas` (two or more, all ready, in a stable order) of the one that takes `request`."""
+    def choose(self, request: Request, cost: int, replicas: Sequence[Candidate]) -> int:
+        """The index in `replicas` (two or more, all ready, in a stable order) of the one that takes `request`, which
+        will cost it `cost`, at least 1, in the units of `Candidate.cost`. What is in `request` was not checked yet."""

@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol
 
 from jackfield.interfaces.executor import Executor
 from jackfield.types import Capabilities
-from jackfield.work import Work
+from jackfield.work import Request, Work
 
 
 class Progress(Protocol):
@@ -57,6 +57,12 @@ class SequenceExecutor(Executor):
     def accept(self, work: Work) -> None:
         """Check `work`, which is about to be accepted, and set `work.extra` (see `Progress`). On the event loop, so it
         takes no more than microseconds and touches no memory of the device. Raises InvalidRequest or Unsupported."""
+
+    def cost(self, request: Request) -> int:
+        """What `request`, which nobody has checked yet, will cost a replica, for routers: in tokens to be computed, of
+        prompt and answer, as far as they can be foreseen. On the event loop, within microseconds. 1 by default, so that
+        routers count requests."""
+        return 1
 
     @abstractmethod
     def release(self, work: Work) -> None:

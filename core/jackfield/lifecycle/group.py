@@ -89,7 +89,17 @@ class ReplicaGroup:
         for number in range(self.config.replicas):
             await self._started(version, number)
 
-    def choose(self, request: Request, rows: int) -> Replica:
+    def cost(self, request: Request, size: int) -> int:
+        """What `request`, whose inputs have `size` bytes, will cost a replica."""
+        replica = self.all[0]
+        if isinstance(replica, LocalReplica) and replica.cost_of is not None:
+            try:
+                return max(replica.cost_of(request), 1)
+            except Exception as error:  # an executor is foreign code, and no request is worse for this
+                log.error("cost is unknown", model=self._model, error=f"{type(error).__name__}: {error}")
+        return size or 1
+
+    def choose(self, request: Request, cost: int) -> Replica:
         """Which takes `request`; raises Unavailable if none is alive."""
         replicas = self.all
         if len(replicas) > 1 or self.isolated:
@@ -97,7 +107,7 @@ class ReplicaGroup:
             if not replicas:
                 raise Unavailable(f"model '{self._model}' has no replica that is alive")
             if len(replicas) > 1:
-                return self._routed(request, rows, replicas)
+                return self._routed(request, cost, replicas)
         return replicas[0]
 
     def reroute(self, config: ModelConfig) -> Callable[[], None]:
@@ -150,15 +160,15 @@ class ReplicaGroup:
         if self._abandoned:  # looked at after the replica can be seen, so that one side or the other stops it
             replica.stop(0)
 
-    def _routed(self, request: Request, rows: int, replicas: Sequence[Replica]) -> Replica:
+    def _routed(self, request: Request, cost: int, replicas: Sequence[Replica]) -> Replica:
         try:
-            index = self._router.choose(request, rows, replicas)
+            index = self._router.choose(request, cost, replicas)
             if 0 <= index < len(replicas):
                 return replicas[index]
             log.error("router chose a replica that is not there", model=self._model, index=index, of=len(replicas))
         except Exception as error:  # a router is foreign code: any replica will do
             log.error("router raised", model=self._model, error=f"{type(error).__name__}: {error}")
-        return min(replicas, key=lambda replica: replica.outstanding)
+        return min(replicas, key=lambda replica: replica.cost)
 
     def _died(self, version: str, number: int, replica: LocalReplica, reason: str) -> None:
         if not self.isolated or self._abandoned:
@@ -217,6 +227,9 @@ class ReplicaGroup:
             self.lost.place(self._adopt)
 
     def _adopt(self, work: Work) -> None:
-        replica = self.choose(work.request, work.rows)
+        mind = work.continuation
+        left = work.request if mind is None or mind.request is None else mind.request
+        work.cost = self.cost(left, work.bytes)
+        replica = self.choose(left, work.cost)
         assert isinstance(replica, LocalReplica)
         replica.adopt(work)

@@ -29,7 +29,7 @@ Post = Callable[[Callable[[], None]], None]
 @dataclass(frozen=True, slots=True)
 class Traits:
     """What a replica shows of its executor. `accept`: see `SequenceExecutor`; None: nothing is checked here. `settle`
-    and `resume`: see `Likeness`."""
+    and `resume`: see `Likeness`. `cost`: see `SequenceExecutor`; None: what comes costs the bytes of its inputs."""
 
     signature: Signature
     capabilities: Capabilities
@@ -37,6 +37,7 @@ class Traits:
     accept: Callable[[Work], None] | None = None
     settle: Callable[[Request], None] | None = None
     resume: Callable[[Request, Sequence[Response]], Request | None] | None = None
+    cost: Callable[[Request], int] | None = None
 
 
 class LocalReplica:
@@ -67,6 +68,7 @@ class LocalReplica:
         self._accept = traits.accept
         self._settle_request = traits.settle
         self.resume = traits.resume
+        self.cost_of = traits.cost
         self._now = clock.now
         self._post = post
         self._stepped = stepped
@@ -104,6 +106,11 @@ class LocalReplica:
     def outstanding(self) -> int:
         """How many rows were accepted and not yet answered."""
         return self._admission.rows
+
+    @property
+    def cost(self) -> int:
+        """What is left of what was accepted: see `Candidate`."""
+        return self._admission.cost
 
     def check_room(self, size: int) -> None:
         """Raise Overloaded or Unavailable if a request of `size` bytes would not be accepted, whatever is in it."""
@@ -203,10 +210,12 @@ class LocalReplica:
             self._forget(work)
             if answer is not result:  # the engine may hold that it goes on
                 self._engine.withdraw(work)
-        elif self.resume is not None and isinstance(answer, Response):
-            if work.continuation is None:
-                work.continuation = Continuation()
-            work.continuation.history.append(answer)
+        elif isinstance(answer, Response):
+            self._admission.spent(work, answer.spent)
+            if self.resume is not None:
+                if work.continuation is None:
+                    work.continuation = Continuation()
+                work.continuation.history.append(answer)
         try:
             work.sink(work, answer)
         except Exception:  # a sink that fails must not cost the others in its batch their answers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jackfield.clock import Clock
@@ -56,8 +56,9 @@ class LocalSpec:
         def engine(deliver: Deliver, died: Died) -> Engine:
             return EngineLoop(self.name, executor, policy, opened.scheduler, self.clock, deliver, died, opened.lanes)
 
-        accept = executor.accept if isinstance(executor, SequenceExecutor) else None
-        traits = Traits(executor.signature, executor.capabilities, executor.about, accept)
+        traits = Traits(executor.signature, executor.capabilities, executor.about)
+        if isinstance(executor, SequenceExecutor):
+            traits = replace(traits, accept=executor.accept, cost=executor.cost)
         changing = Changing(self.config, policy, executor, self.opener.registry)
         most = limits(self.config, policy, executor.capabilities)
         return self._replica(traits, engine, opened.scheduler.line(), most, changing)
@@ -65,7 +66,8 @@ class LocalSpec:
     def join(self, facts: Facts, likeness: Likeness, engine: Callable[[Deliver, Died], Engine]) -> LocalReplica:
         """See `ReplicaSpec`."""
         self.opener.learn(facts)
-        traits = Traits(facts.signature, facts.capabilities, likeness.about, None, likeness.settle, likeness.resume)
+        seen = likeness
+        traits = Traits(facts.signature, facts.capabilities, seen.about, None, seen.settle, seen.resume, seen.cost)
         changing = ChangingElsewhere(self.config, facts, self.opener.registry)
         now = changing.to(self.config)
         return self._replica(traits, engine, changing.line(), now.limits, changing)

@@ -238,7 +238,8 @@ class Version:
         now = self._now()
         sink = self._settled if stream is None else self._streamed
         work = Work(request, weight.rows, weight.bytes, weight.key, now, self._deadline(request, now), sink)
-        replica = self._group.choose(request, weight.rows)
+        work.cost = self._group.cost(request, weight.bytes)
+        replica = self._group.choose(request, work.cost)
         work.replica = replica
         if stream is not None:
             work.future = stream

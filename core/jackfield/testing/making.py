@@ -44,7 +44,9 @@ def make_work(
     request = make_request(rows, value=value, width=width, timeout=timeout, **more)
     weight = measure(signature, request.model, request.inputs)
     deadline = None if timeout is None else now + timeout
-    return Work(request, weight.rows, weight.bytes, weight.key, now, deadline, sink or _nobody)
+    work = Work(request, weight.rows, weight.bytes, weight.key, now, deadline, sink or _nobody)
+    work.cost = weight.bytes or 1
+    return work
 
 
 def _nobody(work: Work, result: Result) -> None:

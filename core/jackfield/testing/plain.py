@@ -86,12 +86,12 @@ class Together(BatchingPolicy):
         return chosen or Wait()
 
 
-class FewestRows(Router):
-    """The replica that has the fewest rows to answer."""
+class LeastCost(Router):
+    """The replica that has the least to do."""
 
-    def choose(self, request: Request, rows: int, replicas: Sequence[Candidate]) -> int:
+    def choose(self, request: Request, cost: int, replicas: Sequence[Candidate]) -> int:
         """Its index."""
-        return min(range(len(replicas)), key=lambda index: replicas[index].outstanding)
+        return min(range(len(replicas)), key=lambda index: replicas[index].cost)
 
 
 class InProcess(Placement):
@@ -105,7 +105,7 @@ class InProcess(Placement):
 STAND_INS: Mapping[str, Mapping[str, type[Plug]]] = {
     "batching": {"dynamic": Together},
     "scheduler": {"fifo": InOrder},
-    "router": {"least-loaded": FewestRows},
+    "router": {"least-loaded": LeastCost},
     "placement": {"thread": InProcess},
 }
 """By socket and by the name that the configuration uses if it says nothing."""
@@ -145,4 +145,4 @@ def scripted(make: Callable[[], Executor]) -> dict[str, Mapping[str, type[Plug]]
     return {"loader": {"scripted": ScriptedLoader}, "backend": {"scripted": ScriptedBackend}}
 
 
-__all__ = ["SCRIPTED", "STAND_INS", "FewestRows", "InOrder", "InProcess", "Together", "TogetherOptions", "scripted"]
+__all__ = ["SCRIPTED", "STAND_INS", "InOrder", "InProcess", "LeastCost", "Together", "TogetherOptions", "scripted"]

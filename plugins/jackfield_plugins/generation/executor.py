@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from jackfield import Array, Capacity, Outcome, Response, SequenceExecutor, Step, Work
+from jackfield import Array, Capacity, Outcome, Request, Response, SequenceExecutor, Step, Work
 from jackfield.errors import ExecutionFailed, JackfieldError, LoadError
 from jackfield_plugins.generation.accepting import SIGNATURE, Accepting
 from jackfield_plugins.generation.answer import MakeDetokenizer
 from jackfield_plugins.generation.blocks import BlockPool, blocks_for
 from jackfield_plugins.generation.cache import KeyValueCache
+from jackfield_plugins.generation.costing import cost_of
 from jackfield_plugins.generation.decoder import Decoder, TokenRows
 from jackfield_plugins.generation.language import Language
 from jackfield_plugins.generation.native.sampler import sampler_for
@@ -82,6 +83,10 @@ class GenerationExecutor(SequenceExecutor):
         """Check prompt and parameters: see `Accepting`."""
         work.extra = self._accepting.generation(work)
         work.rows = work.extra.width
+
+    def cost(self, request: Request) -> int:
+        """In tokens: see `cost_of`."""
+        return cost_of(request)
 
     def release(self, work: Work) -> None:
         """Its blocks are free again."""

@@ -13,6 +13,7 @@ import msgspec
 from jackfield import Request, Response
 from jackfield.hosting import Likeness
 from jackfield_plugins.generation.answer import Piece, Usage
+from jackfield_plugins.generation.costing import cost_of
 from jackfield_plugins.generation.language import Language
 from jackfield_plugins.generation.parameters import Parameters
 from jackfield_plugins.generation.sampling.logprobs import Likelihood
@@ -54,7 +55,7 @@ def likeness(data: Mapping[str, Any]) -> Likeness:
     language = Language(tokenizer, template, data["context"], tuple(data["ends"]), defaults)
     if data["templates"]:
         template.check()
-    return Likeness(language, CARRIED, settle, resume, language.close)
+    return Likeness(language, CARRIED, settle, resume, language.close, cost_of)
 
 
 def settle(request: Request) -> None:

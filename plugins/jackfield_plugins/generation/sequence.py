@@ -78,6 +78,7 @@ class Generation:
         self._limit = _PROMPT_ROWS if self.prompt_likelihoods is not None else _ALL
         self._cached = -1
         self._said = 0
+        self._prompt_told = False
         self.finishes: list[str] = []
         self._over: list[Sequence] = []
         self._lines: list[int] = []
@@ -189,7 +190,9 @@ class Generation:
         if self.prompt_likelihoods is not None and len(self.prompt_likelihoods) >= self.prompt:
             more["prompt_likelihoods"], self.prompt_likelihoods = self.prompt_likelihoods, None
         if self.sequences:
-            return Response({}, more, final=False)
+            spent = sum([len(piece.tokens) for piece in pieces]) + (0 if self._prompt_told else self.prompt)
+            self._prompt_told = True
+            return Response({}, more, final=False, spent=spent)
         more["usage"] = Usage(self.prompt, self._said, max(self._cached, 0))
         return Response({} if stream else _arrays(pieces[0]), more)
 

@@ -14,7 +14,7 @@ class RoundRobin(Router):
         super().__init__(options)
         self._turn = -1
 
-    def choose(self, request: Request, rows: int, replicas: Sequence[Candidate]) -> int:
+    def choose(self, request: Request, cost: int, replicas: Sequence[Candidate]) -> int:
         """The index of the next."""
         self._turn += 1
         return self._turn % len(replicas)

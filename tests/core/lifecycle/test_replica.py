@@ -348,3 +348,14 @@ def test_after_any_fault_the_replica_goes_on(bench: Bench, executor: ScriptedExe
     assert isinstance(fine, Response)
     assert bench.replica.alive
     assert isinstance(bench.answered(bench.submit(value=3.0))[0], Response)
+
+
+def test_what_is_accepted_costs_until_it_is_answered(bench: Bench, executor: ScriptedExecutor) -> None:
+    first = _hold(bench, executor)
+    second = bench.submit(3)
+    assert bench.replica.cost == first.cost + second.cost == first.bytes + second.bytes
+    bench.replica.cancel(second)
+    assert bench.replica.cost == first.cost
+    executor.gate.set()
+    bench.answered(first)
+    assert bench.replica.cost == 0

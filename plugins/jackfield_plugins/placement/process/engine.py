@@ -193,7 +193,7 @@ class ProcessEngine:
             name: msgspec.convert(value, types[name], strict=False) if name in types else value
             for name, value in answer.parameters.items()
         }
-        return work, Response(outputs, parameters, answer.final)
+        return work, Response(outputs, parameters, answer.final, answer.spent)
 
     def _look(self) -> None:
         """At each heartbeat of the server: whether the worker shows signs of life, and keeps to its memory."""

@@ -105,6 +105,7 @@ class Answered(msgspec.Struct, array_like=True):
     error: str = ""
     message: str = ""
     retry_after: float = 1.0
+    spent: int = 0
 
 
 class Told(msgspec.Struct, array_like=True, tag="told"):

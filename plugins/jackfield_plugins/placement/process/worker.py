@@ -127,7 +127,8 @@ class Worker:
     def _answered(self, number: int, result: Result, place: int) -> say.Answered:
         if isinstance(result, Response):
             parameters = msgspec.to_builtins(result.parameters, enc_hook=plain_value, str_keys=False)
-            return say.Answered(number, place, packed(result.outputs, self._arena), parameters, result.final)
+            outputs = packed(result.outputs, self._arena)
+            return say.Answered(number, place, outputs, parameters, result.final, spent=result.spent)
         retry = getattr(result, "retry_after", 1.0)
         return say.Answered(number, place, None, {}, True, type(result).__name__, str(result), retry)
 
