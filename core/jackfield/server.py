@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +20,8 @@ from jackfield.engine.bisect import public
 from jackfield.errors import ConfigError, InvalidRequest, JackfieldError, LoadError, NotFound, Unavailable
 from jackfield.lifecycle.model import Model
 from jackfield.lifecycle.observers import Observers
+from jackfield.lifecycle.statistics import Statistics
+from jackfield.lifecycle.updating import Updater
 from jackfield.lifecycle.version import Version, first_failure
 from jackfield.logs import quieten
 from jackfield.plugins.registry import Registry
@@ -35,12 +37,16 @@ _HEARTBEAT = 0.1  # seconds between looks at hung workers and at clients that ma
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """What came of a new configuration. `changed`: models that go on with it. `restart`: paths of what else differs.
+    """What came of a new configuration. `changed`: models that go on with it, `loaded`: those that are new, `rolled`:
+    those of which another version serves now, `unloaded`: those that are gone. `restart`: paths of what else differs.
     `failed`: models that could not be changed and go on as before, with the reason."""
 
     changed: tuple[str, ...]
     restart: tuple[str, ...]
     failed: Mapping[str, str]
+    loaded: tuple[str, ...] = ()
+    rolled: tuple[str, ...] = ()
+    unloaded: tuple[str, ...] = ()
 
 
 class Server:
@@ -63,7 +69,8 @@ class Server:
             ]
         )
         self.clients = Clients(self.clock)
-        self._changing = asyncio.Lock()
+        self._reloading = asyncio.Lock()
+        self._updater = Updater(self.models, self._make, self._configured, self.config.server.drain_timeout_s)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loading: asyncio.Task[None] | None = None
         self._heart: asyncio.Task[None] | None = None
@@ -87,10 +94,7 @@ class Server:
         if self._loop is not None:
             raise ConfigError("this Server was started before: make a new one")
         self._loop = asyncio.get_running_loop()
-        for name, config in self.config.models.items():
-            version = Version(name, config, self.registry, self.observers, self.clock, self._post)
-            self.models[name] = Model(name, {version.name: version}, version.name)
-        self._loading = asyncio.create_task(self._load())
+        self._loading = asyncio.create_task(await self._updater.begin(self.config.models))
         self._heart = asyncio.create_task(self._beat())
 
     async def loaded(self) -> None:
@@ -110,15 +114,17 @@ class Server:
         if self._loading is not None and not self._loading.done():
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
-        await asyncio.gather(*(version.unload(self.config.server.drain_timeout_s) for version in self.versions))
+        await self._updater.stop()
+        all_there = [version for model in self.models.values() for version in model.all]
+        await asyncio.gather(*(version.unload(self.config.server.drain_timeout_s) for version in all_there))
         if self._heart is not None:
             self._heart.cancel()
             await asyncio.gather(self._heart, return_exceptions=True)
 
     @property
     def versions(self) -> list[Version]:
-        """All versions of all models."""
-        return [version for model in self.models.values() for version in model.versions.values()]
+        """All versions of all models: those that can be asked for, and one of each name that comes, goes, or failed."""
+        return [version for model in self.models.values() for version in model.shown]
 
     @property
     def started(self) -> bool:
@@ -127,8 +133,8 @@ class Server:
 
     @property
     def ready(self) -> bool:
-        """Whether it runs and every model is ready."""
-        return self.started and all(model.ready for model in self.models.values())
+        """Whether it runs and every model is ready that was not unloaded."""
+        return self.started and all(model.ready or not model.wanted for model in self.models.values())
 
     def model(self, name: str) -> Model:
         """The model by its name; raises NotFound, or Unavailable if the server was never started."""
@@ -149,7 +155,7 @@ class Server:
         and never blocks.
         """
         self._check_running()
-        return self.model(request.model).version(request.version).submit(request, told)
+        return self.model(request.model).choose(request).submit(request, told)
 
     def stream(self, request: Request, *, buffer: int = BUFFER) -> Stream:
         """Accept `request`, and return its answer as a stream of responses: `async with server.stream(request) as
@@ -159,7 +165,7 @@ class Server:
         once. A model that answers in one step gives one response.
         """
         self._check_running()
-        return self.model(request.model).version(request.version).stream(request, buffer)
+        return self.model(request.model).choose(request).stream(request, buffer)
 
     def cancel(self, work: Work) -> None:
         """Withdraw work that was submitted: nobody waits for it any more."""
@@ -206,29 +212,102 @@ class Server:
         Raises NotFound, Unavailable, Unsupported, or ConfigError with a line for each problem.
         """
         self._check_running()
-        async with self._changing:
-            found = self.model(model).version(version)
+        self.model(model)
+        async with self._updater.alone(model) as there:
+            found = there.version(version)
             config = await asyncio.to_thread(changed, model, found.config, changes, self.registry)
-            self._change(found, config)
+            self._change(there, found, config)
+
+    async def load(
+        self,
+        name: str,
+        config: ModelConfig | Mapping[str, Any] | None = None,
+        *,
+        keep: Collection[str] = (),
+        main: bool = True,
+    ) -> Version:
+        """Load a model or a further version of one, and return when it serves and what it takes the place of is gone.
+
+        `config` is the model's section, or a mapping of the same shape; None: the one that it had last. The version is
+        loaded and warmed up beside those that there are. Then it takes all requests that name no version, and the
+        others answer what they accepted and go, but for those that `keep` names. One with its own name always goes.
+        Without `main` it only can be asked for by its name, and no other goes.
+
+        Any number may be called at a time: they are done one after the other for each model. Cancelling the awaiting
+        task does not end what it began. Raises ConfigError with a line for each problem, NotFound if there was no such
+        section, Unavailable if the server stops meanwhile, and LoadError if the version failed: then all is as before,
+        and the failed one is among `versions` with its reason.
+        """
+        self._check_running()
+        if config is None:
+            config = self.config.models.get(name)
+            if config is None:
+                raise NotFound(f"model '{public(name)}' has no section in the configuration: give one")
+        if not isinstance(config, ModelConfig):
+            config = (await asyncio.to_thread(load, {"models": {name: config}}, self.registry)).models[name]
+        return await self._updater.load(name, config, keep, main)
+
+    async def unload(self, name: str, version: str = "") -> None:
+        """Let a version go, or all of a model: it gets no further requests, answers what it accepted within
+        `server.drain_timeout_s`, and frees everything. If it was the main one, the last of the others that is ready
+        takes the requests that name no version. What is unloaded already stays so. Raises NotFound."""
+        self._check_running()
+        self.model(name)
+        await self._updater.unload(name, version)
 
     async def reload(self, config: Config) -> Reloaded:
-        """Go on with `config` as far as that can be done while running, one model after the other."""
+        """Go on with `config`: models that it adds are loaded, those that it does not have any more are unloaded, and
+        those that differ in what cannot be changed while they run are rolled, all models at once."""
         self._check_running()
-        async with self._changing:
+        async with self._reloading:
             found = difference(self.config, config)
-            done, failed = list[str](), dict[str, str]()
-            for name, new in found.live.items():
+            failed: dict[str, str] = {}
+
+            async def tried(name: str, call: Awaitable[object]) -> str | None:
                 try:
-                    self._change(self.model(name).version(self.config.models[name].version), new)
-                    done.append(name)
+                    await call
                 except JackfieldError as error:
                     failed[name] = str(error)
-                await asyncio.sleep(0)  # the requests' turn
-            return Reloaded(tuple(done), found.restart, failed)
+                    return None
+                return name
 
-    def _change(self, version: Version, config: ModelConfig) -> None:
+            async def all_of(calls: Mapping[str, Awaitable[object]]) -> tuple[str, ...]:
+                done = await asyncio.gather(*(tried(name, call) for name, call in calls.items()))
+                return tuple(name for name in done if name is not None)
+
+            changed = await all_of({name: self._live(name, new) for name, new in found.live.items()})
+            unloaded, loaded, rolled = await asyncio.gather(
+                all_of({name: self._removed(name) for name in found.removed}),
+                all_of({name: self._updater.load(name, new, (), True) for name, new in found.added.items()}),
+                all_of({name: self._updater.load(name, new, (), True) for name, new in found.rolled.items()}),
+            )
+            return Reloaded(changed, found.restart, failed, loaded, rolled, unloaded)
+
+    async def _live(self, name: str, config: ModelConfig) -> None:
+        async with self._updater.alone(name) as model:
+            if model.main is None:  # unloaded by hand: it is loaded with this when somebody asks for it
+                model.config = config
+                self._configured(name, config)
+            else:
+                self._change(model, model.version(config.version), config)
+
+    async def _removed(self, name: str) -> None:
+        await self._updater.remove(name)
+        self.config = self.config.model_copy(
+            update={"models": {other: one for other, one in self.config.models.items() if other != name}}
+        )
+
+    def _change(self, model: Model, version: Version, config: ModelConfig) -> None:
         version.reconfigure(config)
-        self.config = self.config.model_copy(update={"models": {**self.config.models, version.model: config}})
+        if version is model.main:
+            model.config = config
+            self._configured(model.name, config)
+
+    def _configured(self, name: str, config: ModelConfig) -> None:
+        self.config = self.config.model_copy(update={"models": {**self.config.models, name: config}})
+
+    def _make(self, name: str, config: ModelConfig, statistics: Statistics | None) -> Version:
+        return Version(name, config, self.registry, self.observers, self.clock, self._post, statistics)
 
     def _check_running(self) -> None:
         if self._stopping or self._loop is None:
@@ -241,14 +320,12 @@ class Server:
         except RuntimeError:  # the loop is closed: whoever ran it did not stop the server, and nobody waits any more
             log.warning("an answer came after the event loop was closed")
 
-    async def _load(self) -> None:
-        await asyncio.gather(*(version.load() for version in self.versions))
-
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(_HEARTBEAT)
-            for version in self.versions:
-                version.look()
+            for model in self.models.values():
+                for version in [*model.all]:
+                    version.look()
             self.clients.look()
 
 

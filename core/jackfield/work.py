@@ -102,8 +102,8 @@ class Work:
     the batching policy groups or pads, `key`, `lengths` (of the axes that are padded) and `shapes` (the key that work
     came with); the event loop, which settles, `final`, `finished` and `error`. `extra` belongs to whichever policy or
     executor runs the work (a generation's sequence, say).
-    `continuation` is there once it may have to be continued elsewhere. `cost` is what is left of what it costs its
-    replica, as routers are told it (see `Candidate`).
+    `version` is the one that accepted it. `continuation` is there once it may have to be continued elsewhere. `cost` is
+    what is left of what it costs its replica, as routers are told it (see `Candidate`).
     """
 
     request: Request
@@ -119,6 +119,7 @@ class Work:
     finished: float = 0.0
     error: JackfieldError | None = None
     replica: Any = None
+    version: Any = None
     future: Any = None
     told: Sink | None = None
     extra: Any = None

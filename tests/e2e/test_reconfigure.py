@@ -138,17 +138,28 @@ def test_a_faulty_file_changes_nothing_and_is_explained(live: Live) -> None:
     assert _reload(live)["changed"] == []
 
 
-def test_what_needs_a_restart_is_named_and_the_rest_is_done(live: Live) -> None:
+def test_models_come_go_and_roll_and_what_needs_a_restart_is_named(live: Live) -> None:
     more = {"server": {"port": 0, "name": "another"}}
-    text = {"text": {**OTHER, "replicas": 2, "timeout_s": 1}, "new": OTHER}
-    models = {"double": {**DOUBLE, "timeout_s": 1}, **text}
+    models = {"double": {**DOUBLE, "version": "2", "overlap": False}, "new": OTHER, "broken": {"source": "none.py:No"}}
     _write(live, yaml.safe_dump({"models": models, "log": {"format": "json"}, **more}))
     done = _reload(live)
-    assert (done["changed"], done["failed"]) == (["double"], 0)
-    assert {line["path"] for line in _events(live, "needs a restart")} == {
-        "server.name",
-        "models.text.replicas",
-        "models.text.timeout_s",
-        "models.new",
+    assert {what: done[what] for what in ("changed", "loaded", "rolled", "unloaded", "failed")} == {
+        "changed": [],
+        "loaded": ["new"],
+        "rolled": ["double"],
+        "unloaded": ["text"],
+        "failed": 1,
     }
+    assert [line["path"] for line in _events(live, "needs a restart")] == ["server.name"]
+    assert [line["model"] for line in _events(live, "model was not changed")] == ["broken"]
     assert live.ask("GET", "/v2").json["name"] == "jackfield"
+    assert live.infer("double", content(7.0)).json["model_version"] == "2"
+    assert (live.ask("GET", "/v2/models/text").status, live.ask("GET", "/v2/models/new").status) == (404, 200)
+    assert live.ask("GET", "/v2/health/ready").status == 200, "what never served does not make it unready"
+    index = {(row["name"], row["version"]): row for row in live.ask("POST", "/v2/repository/index").json}
+    assert {key: row["state"] for key, row in index.items()} == {
+        ("double", "2"): "READY",
+        ("new", "1"): "READY",
+        ("broken", "1"): "UNAVAILABLE",
+    }
+    assert "No such file" in index["broken", "1"]["reason"]

@@ -54,4 +54,12 @@ class Reloading:
             log.error("model was not changed", model=name, reason=reason)
         for path in done.restart:
             log.warning("needs a restart", path=path)
-        log.info("reloaded", changed=list(done.changed), restart=len(done.restart), failed=len(done.failed))
+        log.info(
+            "reloaded",
+            changed=list(done.changed),
+            loaded=list(done.loaded),
+            rolled=list(done.rolled),
+            unloaded=list(done.unloaded),
+            restart=len(done.restart),
+            failed=len(done.failed),
+        )

@@ -22,30 +22,30 @@ _SELECTORS = {socket.name: socket.selector for socket in SOCKETS}
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """From one configuration to another. `live`: models that can be changed while they run, as they are to become.
-    `restart`: paths of all else that differs."""
+    """From one configuration to another. `live`: models that can be changed while they run, as they are to become;
+    `rolled`: those that differ in more, of which another version must be loaded; `added` and `removed`: those that only
+    one of the two has. `restart`: paths of all else that differs."""
 
     live: Mapping[str, ModelConfig]
+    rolled: Mapping[str, ModelConfig]
+    added: Mapping[str, ModelConfig]
+    removed: tuple[str, ...]
     restart: tuple[str, ...]
 
 
 def difference(old: Config, new: Config) -> Difference:
     """What must be done to get from `old` to `new`."""
-    live: dict[str, ModelConfig] = {}
     restart: list[str] = []
     before, after = plain(old), plain(new)
     for part in Config.model_fields:
         if part != "models":
             restart += _paths(before[part], after[part], part)
-    for name in {**old.models, **new.models}:
-        path = f"models.{name}"
-        if name not in old.models or name not in new.models:
-            restart.append(path)
-        elif fixed(old.models[name], new.models[name]):
-            restart += _paths(before["models"][name], after["models"][name], path)
-        elif old.models[name] != new.models[name]:
-            live[name] = new.models[name]
-    return Difference(live, tuple(restart))
+    differing = {n: one for n, one in new.models.items() if n in old.models and old.models[n] != one}
+    rolled = {name: one for name, one in differing.items() if fixed(old.models[name], one)}
+    live = {name: one for name, one in differing.items() if name not in rolled}
+    added = {name: one for name, one in new.models.items() if name not in old.models}
+    removed = tuple(name for name in old.models if name not in new.models)
+    return Difference(live, rolled, added, removed, tuple(restart))
 
 
 def fixed(old: ModelConfig, new: ModelConfig) -> list[str]:

@@ -141,6 +141,10 @@ class ReplicaGroup:
             if isinstance(outcome, BaseException):
                 log.error("a replica did not stop cleanly", model=self._model, exc_info=outcome)
 
+    def forget(self) -> None:
+        """Once it is stopped: give back what was read of the model, whoever still looks at what became of it."""
+        self.opener.forget()
+
     async def _started(self, version: str, number: int) -> None:
         name = f"{self._model}/{version}/{number}"
         died = partial(self._died, version, number)

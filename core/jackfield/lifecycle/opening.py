@@ -88,6 +88,10 @@ class Opener:
             for what, seconds in facts.took.items():
                 self.took[what] = self.took.get(what, 0.0) + seconds
 
+    def forget(self) -> None:
+        """Nothing is opened any more: the artifact can go."""
+        self._artifact = None
+
     def _load(self) -> Artifact:
         with self._lock:
             if self._artifact is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from jackfield.work import State, StepReport, Work
 
@@ -20,6 +20,11 @@ class Duration:
         self.count += 1
         if seconds > 0:
             self.ns += int(seconds * 1e9)
+
+    def merge(self, other: Duration) -> None:
+        """Count all that `other` did."""
+        self.count += other.count
+        self.ns += other.ns
 
 
 @dataclass(slots=True)
@@ -106,6 +111,19 @@ class Statistics:
         batch.compute_input.add(report.prepare)
         batch.compute_infer.add(report.execute)
         batch.compute_output.add(report.finish)
+
+    def add(self, other: Statistics) -> None:
+        """Count all that `other` did, but for the steps by their number of rows."""
+        for one in fields(self):
+            own, more = getattr(self, one.name), getattr(other, one.name)
+            if isinstance(own, Duration):
+                own.merge(more)
+            elif one.name == "last_inference":
+                self.last_inference = max(own, more)
+            elif isinstance(own, int):
+                setattr(self, one.name, own + more)
+        for reason, count in other.refused.items():
+            self.refused[reason] = self.refused.get(reason, 0) + count
 
     def refuse(self, reason: str) -> None:
         """Count a request that was not accepted."""

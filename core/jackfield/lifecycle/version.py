@@ -41,7 +41,9 @@ class VersionState(StrEnum):
 
 
 class Version:
-    """Everything here runs on the event loop, except for loading and stopping, which it sends to threads."""
+    """Everything here runs on the event loop, except for loading and stopping, which it sends to threads.
+
+    `statistics`: the ledger to go on with, of another version of this name that this one takes the place of."""
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class Version:
         observers: Observers,
         clock: Clock,
         post: Callable[[Callable[[], None]], None],
+        statistics: Statistics | None = None,
     ) -> None:
         self.model = model
         self.name = config.version
@@ -58,7 +61,7 @@ class Version:
         self.state = VersionState.LOADING
         self.reason = ""
         self._shown = 0.0
-        self.statistics = Statistics()
+        self.statistics = Statistics() if statistics is None else statistics
         self.signature = Signature((), ())
         self._observers = observers
         self._now = clock.now
@@ -224,10 +227,14 @@ class Version:
             return
         if self.state is VersionState.FAILED:  # it may have died after it was ready
             await self._group.stop(0)
+            self._group.forget()
             return
-        self._enter(VersionState.DRAINING)
+        if self.state is not VersionState.DRAINING:
+            self._enter(VersionState.DRAINING)
         await self._group.stop(timeout)
-        self._enter(VersionState.UNLOADED)
+        if self.state is VersionState.DRAINING:  # another may have waited for the same
+            self._group.forget()
+            self._enter(VersionState.UNLOADED)
 
     def _submit(self, request: Request, told: Sink | None, stream: Stream | None = None) -> Work:
         if self.state is not VersionState.READY:
@@ -240,7 +247,7 @@ class Version:
         work = Work(request, weight.rows, weight.bytes, weight.key, now, self._deadline(request, now), sink)
         work.cost = self._group.cost(request, weight.bytes)
         replica = self._group.choose(request, work.cost)
-        work.replica = replica
+        work.replica, work.version = replica, self
         if stream is not None:
             work.future = stream
         elif told is None:
@@ -328,6 +335,7 @@ class Version:
 
     async def _fail(self, reason: str) -> None:
         await self._group.stop(0)
+        self._group.forget()
         self._enter(VersionState.FAILED, reason)
 
     def _enter(self, state: VersionState, reason: str = "", took: Mapping[str, float] | None = None) -> None:

@@ -20,7 +20,7 @@ def ready(server: Server, target: Target) -> Answer:
     """Every model is ready."""
     if server.ready:
         return 200, {"ready": True}
-    waiting = [name for name, model in server.models.items() if not model.ready]
+    waiting = [name for name, model in server.models.items() if model.wanted and not model.ready]
     names = ", ".join(f"'{name}'" for name in waiting[:10]) + (", ..." if len(waiting) > 10 else "")
     reason = f"not ready: {names}" if server.started and waiting else "the server is not running"
     return server.config.server.not_ready_status, {"ready": False, "error": reason}

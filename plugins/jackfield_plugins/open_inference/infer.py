@@ -42,7 +42,6 @@ Sent = tuple[bytes, list[tuple[bytes, bytes]]]
 class Asked(NamedTuple):
     """What the answer to a request depends on. `identity` is its own id."""
 
-    version: Version
     identity: str
     wanted: Wanted
     said: Said
@@ -110,14 +109,14 @@ class Inference:
         return decode(body, length, model, version)
 
     def asked(self, request: Request, wanted: Wanted, told: Said, version: Version) -> Asked:
-        """What is needed to answer `request` once it has run on `version`; completes it by what the headers say. From
-        here to the submission nothing may come between: the version may be another one later."""
+        """What is needed to answer `request` once it has run; completes it by what the headers say, and checks it
+        against `version`, which is the one that takes it but for a share of the traffic."""
         identity = request.id
         request.trace, request.tenant = told.trace, told.tenant
         # it goes into logs, where a line of its own would pass for one of ours; the answer repeats it as it came
         request.id = (identity if identity.isprintable() else shown(identity)) or told.identity
         refuse_formless(version.signature, wanted)
-        return Asked(version, identity, wanted, told)
+        return Asked(identity, wanted, told)
 
     def encoded_now(self, asked: Asked, work: Work, response: Response) -> Sent | None:
         """The answer; None if it takes more than a moment to make."""
@@ -131,7 +130,7 @@ class Inference:
     async def encoded(self, asked: Asked, work: Work, response: Response) -> Sent:
         """The answer, made on another thread if it is large, and compressed if the client takes that."""
         named = [name for name, form in asked.wanted.by_name.items() if form.classes]
-        labels = await self._labels.of(asked.version, named) if named else {}
+        labels = await self._labels.of(work.version, named) if named else {}
         arguments = _arguments(asked, work, response, labels)
         if is_large(response, asked.wanted):
             encoded = await asyncio.to_thread(encode, *arguments)
@@ -164,7 +163,7 @@ class Inference:
 def _arguments(
     asked: Asked, work: Work, response: Response, labels: Mapping[str, Sequence[str]]
 ) -> tuple[str, str, str, Response, Signature, Wanted, Mapping[str, Sequence[str]]]:
-    version = asked.version
+    version = work.version
     return version.model, version.name, asked.identity, response, work.replica.signature, asked.wanted, labels
 
 

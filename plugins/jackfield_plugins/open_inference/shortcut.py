@@ -45,11 +45,12 @@ class QuickInference:
             except (InvalidRequest, Unsupported) as error:
                 found.refused(error)
                 raise
-            work = found.submit(request, partial(self._told, inference.asked(request, wanted, said, found), answer))
+            asked = inference.asked(request, wanted, said, found)
+            work = self._server.submit(request, partial(self._told, asked, answer))
         except Exception as error:
             self._refuse(error, answer)
             return _nothing
-        return partial(found.cancel, work)
+        return partial(self._server.cancel, work)
 
     def _told(self, asked: Asked, answer: Answer, work: Work, result: Response | JackfieldError) -> None:
         if isinstance(result, Response):

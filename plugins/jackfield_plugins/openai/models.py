@@ -74,13 +74,18 @@ class Models:
         return version, about
 
     def single(self) -> Version | None:
-        """The one model that there is, None if there are more."""
-        versions = self._server.versions
-        return versions[0] if len(versions) == 1 else None
+        """That of the one model that there is, None if there are more."""
+        mains = self._mains
+        return mains[0] if len(mains) == 1 else None
 
     def listed(self, created: int) -> dict[str, Any]:
         """All of them."""
-        return {"object": "list", "data": [_row(version, created) for version in self._server.versions]}
+        return {"object": "list", "data": [_row(version, created) for version in self._mains]}
+
+    @property
+    def _mains(self) -> list[Version]:
+        """Of each model that is not unloaded, what takes its requests."""
+        return [model.main for model in self._server.models.values() if model.main is not None]
 
     def one(self, name: str, created: int) -> dict[str, Any]:
         """The model `name`; raises NotFound."""

@@ -75,6 +75,11 @@ class Generating:
         self._tokens = tokens
         self._lives: dict[Work, _Life] = {}
 
+    def forget(self, model: str, version: str) -> None:
+        """Drop what is kept of a version that is gone."""
+        for labels in [labels for labels in self.series if labels[:2] == (model, version)]:
+            del self.series[labels]
+
     def stepped(self, model: str, version: str, report: StepReport, now: float) -> None:
         """A step has been delivered; nothing is done if it was none of generation."""
         extra = report.extra

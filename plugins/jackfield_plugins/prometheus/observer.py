@@ -92,6 +92,13 @@ class Prometheus(Observer, Collector):
         if report.extra is not None:
             self.generating.stepped(model, version, report, self.server.clock.now())
 
+    def changed(self, model: str, version: str, state: str, reason: str) -> None:
+        """Forget a version that is gone, unless another of its name goes on."""
+        there = self.server.models.get(model)
+        if state == "unloaded" and (there is None or version not in there.versions):
+            self.series.pop((model, version), None)
+            self.generating.forget(model, version)
+
     def refused(self, model: str, reason: str) -> None:
         """Requests for models that do not exist get no label: a client must not make series."""
         if reason == "not_found":

@@ -200,3 +200,20 @@ def test_a_value_on_a_bound_belongs_to_its_bucket() -> None:
         histogram.observe(value)
     assert histogram.buckets() == [("1.0", 2.0), ("2.0", 4.0), ("+Inf", 5.0)]
     assert histogram.total == 8.0
+
+
+@in_loop
+async def test_a_version_that_is_gone_leaves_no_series_and_one_of_the_same_name_goes_on() -> None:
+    registry = plugged(observer=dict(prometheus.jackfield_observers()), endpoint=dict(prometheus.jackfield_endpoints()))
+    config = configured() | {"observers": {"prometheus": {"triton_names": True}}, "endpoints": {"metrics": {}}}
+    app = App(Server(config, registry=registry))
+    async with app.server as server:
+        section = server.config.models["double"]
+        for version in ("1", "1", "2", "3", "3"):
+            await server.load("double", section.model_copy(update={"version": version}))
+            await server.submit(make_request()).future
+        found = _parsed((await _asked(app, "/metrics", "GET"))[1])
+        assert {dict(labels)["version"] for _, labels in found if "version" in dict(labels)} == {"3"}
+        counted = [value for (name, _), value in found.items() if name == "jackfield_rows_total"]
+        times = [value for (name, _), value in found.items() if name == "jackfield_request_seconds_count"]
+        assert (counted, times) == ([2.0], [2.0])
