@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         Scheduler,
         SequenceExecutor,
         Settled,
+        Share,
         TensorExecutor,
         Waiting,
     )
@@ -90,6 +91,7 @@ __all__ = [
     "Server",
     "Settled",
     "Shape",
+    "Share",
     "Signature",
     "State",
     "Step",

@@ -143,13 +143,15 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A place that a backend can run on. `name` is what the configuration says: `cpu`, `cuda:0`."""
+    """A place that a backend can run on. `name` is what the configuration says: `cpu`, `cuda:0`. `threads`: how many of
+    the machine's own what is opened there may take, where the backend's options say nothing; None: as it finds best."""
 
     name: str
     kind: str
     description: str = ""
     memory_total: int | None = None
     memory_free: int | None = None
+    threads: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from jackfield.config.values import NOT_BOOL, Axis, Count, Label, Off, Seconds, 
 from jackfield.options import Options
 
 MIB = 1024 * 1024
+Cores = Annotated[tuple[Axis, ...], Field(min_length=1)]
 
 
 class Section(Options):
@@ -133,6 +134,12 @@ class ModelSettings(Options):
     """Label of this version."""
     device: Annotated[str, Field(min_length=1)] = "auto"
     """Where it runs, in the backend's words (`cpu`, `cuda:0`); `auto` is the backend's best."""
+    devices: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] | None = None
+    """In place of `device`: where the replicas run, each on the next in turn."""
+    cores: Literal["divide"] | tuple[Cores, ...] | None = None
+    """Processors that each replica is bound to: `divide` gives each an even part of those of this process; or a list
+    for each, by the numbers of the operating system, taken in turn; null: none is bound. Threads are divided among the
+    replicas in any case, where a backend's own options say nothing."""
     replicas: Annotated[int, Field(ge=1, le=1024), NOT_BOOL] = 1
     """How many copies run."""
     batch_axis: Literal["auto"] | Off | Axis | dict[str, Axis | None] = "auto"
@@ -156,6 +163,20 @@ class ModelSettings(Options):
     """When a replica that died is started again."""
     labels: dict[str, str | tuple[str, ...]] = {}
     """Class names of an output, by the output's name: a list, or a file with one per line."""
+
+    @model_validator(mode="after")
+    def _one_each(self) -> ModelSettings:
+        replicas = f"{self.replicas} replica{'s' * (self.replicas > 1)}, expected at most as many"
+        if self.devices is not None and self.device != "auto":
+            raise problem("got {given} together with 'device', expected one or the other", "devices")
+        if self.devices is not None and len(self.devices) > self.replicas:
+            raise problem(f"got {len(self.devices)} devices for {replicas}", "devices")
+        if isinstance(self.cores, tuple):
+            if len(self.cores) > self.replicas:
+                raise problem(f"got {len(self.cores)} lists for {replicas}", "cores")
+            if any(len(set(own)) < len(own) for own in self.cores):
+                raise problem("got {given}, in which a processor stands more than once for one replica", "cores")
+        return self
 
 
 class ModelConfig(ModelSettings):

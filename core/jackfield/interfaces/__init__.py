@@ -6,7 +6,7 @@ from jackfield.interfaces.endpoint import ASGIApp, Endpoint, Route
 from jackfield.interfaces.executor import Executor
 from jackfield.interfaces.loader import Artifact, Loader
 from jackfield.interfaces.observer import Observer, Settled
-from jackfield.interfaces.placement import Placement, Reconfigurable, Replica, ReplicaSpec
+from jackfield.interfaces.placement import Placement, Reconfigurable, Replica, ReplicaSpec, Share
 from jackfield.interfaces.plug import Plug
 from jackfield.interfaces.router import Candidate, Router
 from jackfield.interfaces.scheduler import Line, Scheduler
@@ -36,6 +36,7 @@ __all__ = [
     "Scheduler",
     "SequenceExecutor",
     "Settled",
+    "Share",
     "TensorExecutor",
     "Waiting",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from jackfield.interfaces.engine import Deliver, Died, Engine, Facts, Likeness
@@ -59,6 +60,16 @@ class Reconfigurable(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The part of this machine that one replica gets. `device`: as the configuration calls it. `threads`: how many its
+    steps may take; None: as many as libraries find best. `cores`: the processors that it is bound to; None: none."""
+
+    device: str
+    threads: int | None
+    cores: tuple[int, ...] | None
+
+
 class ReplicaSpec(Protocol):
     """What a placement gets to start one replica from."""
 
@@ -69,9 +80,13 @@ class ReplicaSpec(Protocol):
     """Number of the replica within its version, from 0."""
     config: Any
     """The model's own section of the configuration, as checked."""
+    share: Share
+    """What it gets of this machine. Whoever calls `Placement.start` is bound to its processors, and so is every thread
+    and process that is started there."""
 
     def plain(self) -> dict[str, Any]:
-        """`config` as plain data, from which a `Host` opens the same model in another process."""
+        """`config` as plain data, with the device of this replica, from which a `Host` opens the same model in another
+        process."""
         ...
 
     def progress(self, doing: str, done: int, total: int) -> None:

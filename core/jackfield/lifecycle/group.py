@@ -18,6 +18,7 @@ from jackfield.lifecycle.lost import LostWorks
 from jackfield.lifecycle.opening import Opener
 from jackfield.lifecycle.replica import LocalReplica
 from jackfield.lifecycle.restarts import Restarts
+from jackfield.lifecycle.share import pin, share_of
 from jackfield.lifecycle.spec import LocalSpec
 from jackfield.lifecycle.warmup import Progress
 from jackfield.plugins.registry import Registry
@@ -148,14 +149,16 @@ class ReplicaGroup:
     async def _started(self, version: str, number: int) -> None:
         name = f"{self._model}/{version}/{number}"
         died = partial(self._died, version, number)
+        share = share_of(self._model, self.config, number)
         spec = LocalSpec(
-            name, self._model, number, self.config, self.opener, self._clock, *self._told, died, self._progress
+            name, self._model, number, self.config, share, self.opener, self._clock, *self._told, died, self._progress
         )
         await in_background(f"loading {name}", partial(self._start, spec), self._told[0])
 
     def _start(self, spec: LocalSpec) -> None:
         """On a loading thread, which cannot be interrupted: a replica that nobody waits for any more is stopped."""
         assert self._placement is not None
+        pin(spec.share)
         replica = self._placement.start(spec)
         if spec.number < len(self.all):
             self.all[spec.number] = replica

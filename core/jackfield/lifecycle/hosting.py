@@ -18,7 +18,7 @@ from jackfield.config.load import load_model
 from jackfield.engine.delivery import conclude
 from jackfield.engine.loop import EngineLoop
 from jackfield.errors import Cancelled, JackfieldError, LoadError
-from jackfield.interfaces import SequenceExecutor
+from jackfield.interfaces import SequenceExecutor, Share
 from jackfield.interfaces.engine import Died, Facts, Likeness
 from jackfield.lifecycle.changing import Changing
 from jackfield.lifecycle.limits import limits
@@ -36,7 +36,8 @@ Told = Callable[[Sequence[tuple[int, Result, StepReport | None]], Sequence[StepR
 
 
 class Host:
-    """Opens the model of `data` (see `ReplicaSpec.plain`) and runs its engine. `told` and `died` are called on engine
+    """Opens the model of `data` (see `ReplicaSpec.plain`) and runs its engine. `threads`: how many its steps may take;
+    None: as many as libraries find best. `told` and `died` are called on engine
     threads, `told` also on the one that submits; so is `running`, with the numbers of the works that are about to take
     part in a step, and with none after it. All else here is for one thread.
 
@@ -54,6 +55,7 @@ class Host:
         running: Callable[[Sequence[int]], None] | None = None,
         registry: Registry | None = None,
         clock: Clock | None = None,
+        threads: int | None = None,
     ) -> None:
         self._registry = registry if registry is not None else Registry.installed()
         self._clock = clock if clock is not None else MonotonicClock()
@@ -65,7 +67,7 @@ class Host:
         self._numbers: dict[Work, int] = {}
         config = load_model(data, self._registry)
         opener = Opener(model, config, self._registry)
-        opened = opener.open(progress)
+        opened = opener.open(progress, Share(config.device, threads, None))
         executor = self._executor = opened.executor
         self._accept = executor.accept if isinstance(executor, SequenceExecutor) else None
         self._changing = Changing(config, opened.policy, executor, self._registry)

@@ -20,6 +20,7 @@ from jackfield.interfaces import (
     Loader,
     Scheduler,
     SequenceExecutor,
+    Share,
     TensorExecutor,
 )
 from jackfield.interfaces.engine import Facts
@@ -61,13 +62,13 @@ class Opener:
         self.took: dict[str, float] = {}
         """Seconds of loading, probing and warming up so far, over all replicas."""
 
-    def open(self, progress: Progress) -> Opened:
+    def open(self, progress: Progress, share: Share) -> Opened:
         """Load, open, probe and warm up. Raises LoadError; what was opened until then is closed again."""
         progress("loading", 0, 1)
         began = time.perf_counter()
         artifact = self._load()
         backend_name, backend = self._backend(artifact)
-        device = self._device(backend_name, backend)
+        device = self._device(backend_name, backend, share)
         self.platform = f"{backend_name}_{artifact.kind}"
         executor = self._guarded(f"backend '{backend_name}'", lambda: backend.open(artifact, device))
         progress("loading", 1, 1)
@@ -140,12 +141,12 @@ class Opener:
         reasons = "; ".join(f"'{e.name}': {e.unavailable}" for e in fitting)
         raise LoadError(f"no backend can run a model of kind '{artifact.kind}'" + (f" ({reasons})" if reasons else ""))
 
-    def _device(self, backend_name: str, backend: Backend) -> Device:
-        wanted = self.config.device
+    def _device(self, backend_name: str, backend: Backend, share: Share) -> Device:
+        wanted = share.device
         devices = backend.devices()
         for device in devices:
             if wanted == "auto" or wanted in (device.name, device.kind):
-                return device
+                return replace(device, threads=share.threads)
         seen = ", ".join(device.name for device in devices) or "none"
         raise LoadError(f"device '{wanted}' cannot be had: backend '{backend_name}' sees {seen}")
 

@@ -11,7 +11,7 @@ from jackfield.config.models import ModelConfig
 from jackfield.config.plain import plain
 from jackfield.engine.admission import Limits
 from jackfield.engine.loop import EngineLoop
-from jackfield.interfaces import Line, SequenceExecutor
+from jackfield.interfaces import Line, SequenceExecutor, Share
 from jackfield.interfaces.engine import Deliver, Died, Engine, Facts, Likeness
 from jackfield.lifecycle.changing import AnyChanging, Changing, ChangingElsewhere
 from jackfield.lifecycle.limits import limits
@@ -29,6 +29,7 @@ class LocalSpec:
     model: str
     number: int
     config: ModelConfig
+    share: Share
     opener: Opener
     clock: Clock
     post_to_loop: Callable[[Callable[[], None]], None]
@@ -46,11 +47,11 @@ class LocalSpec:
 
     def plain(self) -> dict[str, Any]:
         """See `ReplicaSpec`."""
-        return plain(self.config)
+        return plain(self.config.model_copy(update={"device": self.share.device, "devices": None, "cores": None}))
 
     def build(self) -> LocalReplica:
         """Open the model and start its engine loop."""
-        opened = self.opener.open(self.progressed)
+        opened = self.opener.open(self.progressed, self.share)
         executor, policy = opened.executor, opened.policy
 
         def engine(deliver: Deliver, died: Died) -> Engine:

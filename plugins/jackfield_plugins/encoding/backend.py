@@ -66,8 +66,9 @@ class EncoderBackend(Backend):
                 f"max_tokens {settings.max_tokens} is more than the {spec.context} that '{artifact.source}' has "
                 "positions for"
             )
-        if settings.threads is not None:
-            torch.set_num_threads(settings.threads)
+        threads = settings.threads or device.threads
+        if threads is not None:
+            torch.set_num_threads(threads)
         limit = settings.max_tokens or min(sentences.limit or spec.context, spec.context)
         encoder = TorchEncoder(
             spec,

@@ -67,7 +67,7 @@ class OnnxRuntimeBackend(Backend):
         path: Path = artifact.content
         try:
             session = onnxruntime.InferenceSession(
-                path, self._session_options(onnxruntime), providers=providers, enable_fallback=False
+                path, self._session_options(onnxruntime, device.threads), providers=providers, enable_fallback=False
             )
         except Exception as error:
             raise LoadError(
@@ -108,11 +108,11 @@ class OnnxRuntimeBackend(Backend):
             chosen.append((name, own | self.settings.provider_options.get(name, {})))
         return chosen
 
-    def _session_options(self, onnxruntime: Any) -> Any:
+    def _session_options(self, onnxruntime: Any, threads: int | None) -> Any:
         settings = self.settings
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # errors reach us as exceptions; the runtime would print them as well
-        options.intra_op_num_threads = settings.threads or 0
+        options.intra_op_num_threads = settings.threads or threads or 0
         if settings.inter_op_threads is not None:
             options.execution_mode = onnxruntime.ExecutionMode.ORT_PARALLEL
             options.inter_op_num_threads = settings.inter_op_threads

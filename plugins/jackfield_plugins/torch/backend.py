@@ -57,8 +57,9 @@ class TorchBackend(Backend):
 
         if artifact.signature is None:
             raise LoadError(f"'{artifact.source}' comes without a signature, and PyTorch cannot tell it")
-        if self.settings.threads is not None:
-            torch.set_num_threads(self.settings.threads)
+        threads = self.settings.threads or device.threads
+        if threads is not None:
+            torch.set_num_threads(threads)
         try:
             target = torch.device(device.name)
             model, arguments = self._model(artifact, target)

@@ -44,9 +44,13 @@ async def entered(executor: ScriptedExecutor) -> None:
 
 
 def plugged(
-    make: Callable[[], Executor] = ScriptedExecutor, declared: bool = True, **sockets: Mapping[str, type[Plug]]
+    make: Callable[[], Executor] = ScriptedExecutor,
+    declared: bool = True,
+    opened: list[Device] | None = None,
+    **sockets: Mapping[str, type[Plug]],
 ) -> Registry:
-    """The default policies, schedulers, routers and placement; and a loader and backend that run what `make` makes."""
+    """The default policies, schedulers, routers and placement; and a loader and backend that run what `make` makes. The
+    devices that it is to run on are put into `opened`."""
 
     class FakeLoader(Loader):
         @classmethod
@@ -64,6 +68,8 @@ def plugged(
             return [Device("cpu", "cpu"), Device("cpu:1", "cpu")]
 
         def open(self, artifact: Artifact, device: Device) -> Executor:
+            if opened is not None:
+                opened.append(device)
             return make()
 
     own: dict[str, Mapping[str, type[Plug]]] = {"loader": {"fake": FakeLoader}, "backend": {"fake": FakeBackend}}

@@ -55,5 +55,7 @@ class NativeBackend(Backend):
         """Lay the weights out and make an executor; raises LoadError for a checkpoint that the kernels do not fit, or
         an option that the checkpoint or the processor cannot have."""
         own = self.settings
-        options = NativeOptions(own.storage, own.arithmetic, own.cache, own.threads, own.instruction_set, own.pin)
+        options = NativeOptions(
+            own.storage, own.arithmetic, own.cache, own.threads or device.threads or 0, own.instruction_set, own.pin
+        )
         return opened(artifact, own, lambda spec, blocks: NativeDecoder(spec, blocks, BLOCK, options))

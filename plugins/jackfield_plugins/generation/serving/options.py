@@ -26,4 +26,4 @@ class DecoderOptions(Options):
     max_sequences: int = Field(default=256, ge=1, le=4096)
     """Most sequences that hold a part of the KV cache at a time. The batching policy may take fewer into a step."""
     threads: int = Field(default=0, ge=0, le=1024)
-    """Threads of a step; 0: as many as this process may use processors."""
+    """Threads of a step; 0: as many as this process may use processors, divided among the model's replicas."""

@@ -47,8 +47,9 @@ class TorchDecoderBackend(Backend):
         """Make an executor; raises LoadError."""
         import torch
 
-        if self.settings.threads:
-            torch.set_num_threads(self.settings.threads)
+        threads = self.settings.threads or device.threads
+        if threads:
+            torch.set_num_threads(threads)
         return opened(artifact, self.settings, self._decoder)
 
     def _decoder(self, spec: DecoderSpec, blocks: int) -> Decoder:

@@ -49,8 +49,9 @@ class TransformersBackend(Backend):
         from jackfield_plugins.generation.transformers_decoder.opening import open_model
 
         options = self.settings
-        if options.threads:
-            torch.set_num_threads(options.threads)
+        threads = options.threads or device.threads
+        if threads:
+            torch.set_num_threads(threads)
         checkpoint: FolderCheckpoint = artifact.content
         context = context_of(checkpoint.context, options, artifact.source)
         opened = open_model(

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,20 +17,20 @@ import msgspec
 from jackfield.errors import JackfieldError, LoadError
 from jackfield.transport import Arena, Frames, error_of, framed
 from jackfield_plugins.placement.process import messages as say
-from jackfield_plugins.placement.process.cores import environment
 from jackfield_plugins.placement.process.status import Status
+from jackfield_plugins.placement.process.threads import environment
 
 _READ = 1 << 18
 _GRACE = 5.0  # seconds that a process gets to end by itself
 
 
 class Child:
-    """Starts the process. `arena`: bytes of shared memory for each direction. `cores`: processors that it may use.
+    """Starts the process. `arena`: bytes of shared memory for each direction. `threads`: see `environment`.
 
     Raises LoadError if it cannot be started. `close` kills what runs, and gives everything back.
     """
 
-    def __init__(self, name: str, arena: int, cores: Sequence[int]) -> None:
+    def __init__(self, name: str, arena: int, threads: int | None) -> None:
         self.name = name
         ours, theirs = socket.socketpair()
         self.link = ours
@@ -41,14 +41,14 @@ class Child:
         self.status = Status()
         self.frames = Frames()
         kept = (theirs.fileno(), self.arena.descriptor, incoming, self.status.descriptor)
-        numbers = [*map(str, kept), str(arena), ",".join(map(str, cores))]
+        numbers = [*map(str, kept), str(arena)]
         try:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "jackfield_plugins.placement.process.worker", *numbers],
                 pass_fds=kept,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # a Ctrl-C at the terminal is for the server, which drains first
-                env={**os.environ, **environment(len(cores))},
+                env={**os.environ, **environment(threads)},
             )
         except OSError as error:
             self.link.close()

@@ -10,12 +10,13 @@ from jackfield.transport import Freed, Tensor
 
 
 class Begin(msgspec.Struct, array_like=True, tag="begin"):
-    """What to open. `log`: how log lines look, None: as by default."""
+    """What to open. `threads`: how many its steps may take, None: as many as libraries find best. `log`: how log lines
+    look, None: as by default."""
 
     name: str
     model: str
     config: dict[str, Any]
-    cores: tuple[int, ...]
+    threads: int | None
     log: dict[str, Any] | None
 
 

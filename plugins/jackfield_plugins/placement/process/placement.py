@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from jackfield import Options, Placement, Replica, ReplicaSpec
 from jackfield.hosting import Deliver, Died, Facts, Likeness, likeness_of, worker_logs
 from jackfield_plugins.placement.process.child import Child
-from jackfield_plugins.placement.process.cores import cores_of, here
 from jackfield_plugins.placement.process.engine import ProcessEngine
 from jackfield_plugins.placement.process.limits import Watch
 from jackfield_plugins.placement.process.messages import Begin
@@ -20,9 +17,6 @@ _MIB = 1024 * 1024
 class ProcessOptions(Options):
     """Options of the placement `process`."""
 
-    cores: Literal["auto", "shared"] | tuple[tuple[int, ...], ...] = "auto"
-    """Processors of each replica: `auto` divides those of this process evenly among the replicas, where there are
-    enough; `shared` lets all use all; or a list for each replica, by the numbers of the operating system."""
     shared_memory_mib: int = Field(default=64, ge=1, le=65536)
     """Shared memory for large tensors, in MiB for each direction; it takes memory once it is used. What finds no room
     there is copied through the link."""
@@ -42,11 +36,11 @@ class ProcessPlacement(Placement):
     def start(self, spec: ReplicaSpec) -> Replica:
         """Start it, wait until the model is warm there, and return the replica."""
         own = self.settings
-        cores = cores_of(own.cores, spec.number, spec.config.replicas, here())
-        child = Child(spec.name, own.shared_memory_mib * _MIB, cores)
+        threads = spec.share.threads
+        child = Child(spec.name, own.shared_memory_mib * _MIB, threads)
         likeness: Likeness | None = None
         try:
-            told = child.begin(Begin(spec.name, spec.model, spec.plain(), cores, worker_logs()), spec.progress)
+            told = child.begin(Begin(spec.name, spec.model, spec.plain(), threads, worker_logs()), spec.progress)
             facts = Facts.of(told)
             likeness = likeness_of(facts.portrait)
             watch = Watch(own.silence_s, None if own.memory_mib is None else own.memory_mib * _MIB)

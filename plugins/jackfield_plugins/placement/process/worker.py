@@ -103,7 +103,14 @@ class Worker:
 
         try:
             self._host = Host(
-                message.name, message.model, message.config, self._told, self._died, progress, self._status.run
+                message.name,
+                message.model,
+                message.config,
+                self._told,
+                self._died,
+                progress,
+                self._status.run,
+                threads=message.threads,
             )
             self._say(say.Ready(self._host.facts.plain()))
         except JackfieldError as error:
@@ -187,12 +194,10 @@ class Worker:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """`arguments`: descriptors of link, incoming arena, own arena and status, the size of an arena, and processors."""
+    """`arguments`: descriptors of link, incoming arena, own arena and status, and the size of an arena."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server decides, and says so
     link, incoming, own, status = (int(text) for text in arguments[:4])
     size = int(arguments[4])
-    cores = {int(text) for text in arguments[5].split(",")}
-    os.sched_setaffinity(0, cores)
     Worker(
         socket.socket(fileno=link),
         mmap.mmap(incoming, size),

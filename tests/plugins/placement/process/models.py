@@ -93,3 +93,11 @@ class Dies:
 
     def predict(self, x: Numbers) -> Numbers:
         return x
+
+
+class Threads:
+    """How many threads libraries are told to take, and on how many processors this may run."""
+
+    def predict(self, x: Numbers) -> Numbers:
+        found = [int(os.environ["OMP_NUM_THREADS"]), len(os.sched_getaffinity(0)), 0, 0]
+        return np.array([found] * len(x), np.float32)
