@@ -18,6 +18,8 @@ PLUGINS = ROOT / "plugins" / "jackfield_plugins"
 
 PUBLIC: dict[str, set[str] | None] = {
     "jackfield": set(jackfield.__all__),
+    "jackfield.axes": {"with_batch_axis"},
+    "jackfield.cuda": {"CudaDevice", "cuda_devices", "missing_driver"},
     "jackfield.errors": None,
     "jackfield.hosting": set(jackfield.hosting.__all__),
     "jackfield.web": set(jackfield.web.__all__),

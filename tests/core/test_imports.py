@@ -30,6 +30,8 @@ FLOORS: dict[str, int] = {
     "jackfield.work": 2,
     "jackfield.signature": 2,
     "jackfield.padding": 2,
+    "jackfield.axes": 2,
+    "jackfield.cuda": 2,
     "jackfield.interfaces": 3,
     "jackfield.transport": 3,
     "jackfield.hookspecs": 4,

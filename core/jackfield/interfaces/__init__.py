@@ -1,6 +1,6 @@
 """What fills a socket: one file a socket, each an abstract class of at most five methods that a plugin subclasses."""
 
-from jackfield.interfaces.backend import Backend
+from jackfield.interfaces.backend import Backend, Expected
 from jackfield.interfaces.batching import BatchingPolicy, Capacity, Waiting
 from jackfield.interfaces.endpoint import ASGIApp, Endpoint, Route
 from jackfield.interfaces.executor import Executor
@@ -22,6 +22,7 @@ __all__ = [
     "Capacity",
     "Endpoint",
     "Executor",
+    "Expected",
     "Line",
     "Loader",
     "Observer",

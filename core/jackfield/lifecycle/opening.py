@@ -24,6 +24,7 @@ from jackfield.interfaces import (
     TensorExecutor,
 )
 from jackfield.interfaces.engine import Facts
+from jackfield.lifecycle.expecting import expected
 from jackfield.lifecycle.padding import settle_padding
 from jackfield.lifecycle.policies import own_policy, suited
 from jackfield.lifecycle.probe import settle_batch_axis
@@ -70,6 +71,7 @@ class Opener:
         backend_name, backend = self._backend(artifact)
         device = self._device(backend_name, backend, share)
         self.platform = f"{backend_name}_{artifact.kind}"
+        backend.expected = expected(self.config, self.registry)
         executor = self._guarded(f"backend '{backend_name}'", lambda: backend.open(artifact, device))
         progress("loading", 1, 1)
         self._spent("load_s", began)
@@ -81,6 +83,14 @@ class Opener:
             except Exception:  # why it was opened in vain matters more
                 log.exception("executor raised in close", model=self.name)
             raise
+
+    def build(self, told: Progress) -> str:
+        """Do ahead what opening it would do once and keep; see `Backend.build`. Raises LoadError."""
+        artifact = self._load()
+        name, backend = self._backend(artifact)
+        backend.expected = expected(self.config, self.registry)
+        device = self._device(name, backend) if backend.devices() else None
+        return self._guarded(f"backend '{name}'", lambda: backend.build(artifact, device, told))
 
     def learn(self, facts: Facts) -> None:
         """The model was opened elsewhere, and `facts` tell how that went."""
@@ -131,7 +141,7 @@ class Opener:
         fitting = [
             e
             for e in self.registry.socket("backend").values()
-            if issubclass(e.cls, Backend) and artifact.kind in e.cls.accepts
+            if issubclass(e.cls, Backend) and e.cls.automatic and artifact.kind in e.cls.accepts
         ]
         for entry in fitting:
             if entry.unavailable is not None:  # never in silence: what is taken instead may be slower

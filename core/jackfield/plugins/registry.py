@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import inspect
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -42,6 +43,14 @@ class Registry:
     def installed(cls) -> Registry:
         """The registry of everything that is installed and allowed. Raises PluginError."""
         return cls(discover())
+
+    def judged(self, socket: str, reason: Callable[[type[Any]], str | None]) -> Registry:
+        """The same, but what fills `socket` is unavailable for `reason` and for nothing else. For commands that need
+        less of a plugin than serving does."""
+        other = copy.copy(self)
+        entries = {name: replace(one, unavailable=reason(one.cls)) for name, one in self._entries[socket].items()}
+        other._entries = {**self._entries, socket: entries}
+        return other
 
     def __iter__(self) -> Iterator[Entry]:
         for entries in self._entries.values():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
 from pathlib import Path
 from typing import Any
 
 from jackfield import Device
+from jackfield.cuda import cuda_devices
 
 CUDA = "CUDAExecutionProvider"
 
@@ -28,7 +28,7 @@ def devices() -> list[Device]:
     found: list[Device] = []
     # The driver is asked first: a provider that is loaded without one may take the process down.
     if CUDA in onnxruntime.get_available_providers():
-        gpus = _driver_devices()
+        gpus = [found.device for found in cuda_devices()]
         if gpus and _works(onnxruntime, CUDA):
             found.extend(gpus)
     return [*found, Device("cpu", "cpu", processor(), *_memory())]
@@ -51,25 +51,6 @@ def _memory() -> tuple[int | None, int | None]:
         return page * os.sysconf("SC_PHYS_PAGES"), page * os.sysconf("SC_AVPHYS_PAGES")
     except (ValueError, OSError, AttributeError):
         return None, None
-
-
-def _driver_devices() -> list[Device]:
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return []
-    count = ctypes.c_int()
-    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
-        return []
-    return [_driver_device(driver, index) for index in range(count.value)]
-
-
-def _driver_device(driver: ctypes.CDLL, index: int) -> Device:
-    handle, total, name = ctypes.c_int(), ctypes.c_size_t(), ctypes.create_string_buffer(256)
-    driver.cuDeviceGet(ctypes.byref(handle), index)
-    driver.cuDeviceGetName(name, len(name), handle)
-    known = driver.cuDeviceTotalMem_v2(ctypes.byref(total), handle) == 0
-    return Device(f"cuda:{index}", "cuda", name.value.decode(errors="replace"), total.value if known else None)
 
 
 def _works(onnxruntime: Any, provider: str) -> bool:

@@ -27,7 +27,8 @@ class OnnxLoader(Loader):
     """Opens a `.onnx` file, or a folder that holds exactly one.
 
     Gives artifacts of kind `onnx` whose content is the Path of the file. Their signature is None, since the backend
-    reads it from the session that it makes anyway; `metadata["unranked"]` names the tensors of unknown rank.
+    reads it from the session that it makes anyway; `metadata["unranked"]` names the tensors of unknown rank,
+    `metadata["external"]` the files beside it that hold weights.
     """
 
     options = OnnxLoaderOptions
@@ -51,7 +52,7 @@ class OnnxLoader(Loader):
             raise LoadError(f"'{source}' is not an ONNX model, or is truncated: {_clause(error)}") from error
         _check_external(path, source, found)
         _check_hashes(path, source, found, self.settings.sha256)
-        metadata: dict[str, Any] = {"unranked": frozenset(found.unranked)}
+        metadata: dict[str, Any] = {"unranked": frozenset(found.unranked), "external": tuple(found.external)}
         return Artifact("onnx", source, path, None, metadata=metadata)
 
 

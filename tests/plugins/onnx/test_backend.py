@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from jackfield import Device
+from jackfield.cuda import CudaDevice
 from jackfield.errors import LoadError
 from jackfield_plugins.onnx import devices as probing
 from jackfield_plugins.onnx.backend import OnnxRuntimeBackend, OnnxRuntimeOptions
@@ -59,13 +60,13 @@ def test_the_processor_is_always_there_and_named() -> None:
 
 def test_a_provider_without_a_driver_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [probing.CUDA, "CPUExecutionProvider"])
-    monkeypatch.setattr(probing, "_driver_devices", list)
+    monkeypatch.setattr(probing, "cuda_devices", list)
     assert [device.kind for device in probing.devices()] == ["cpu"]
 
 
 def test_a_driver_without_a_working_provider_is_not_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [probing.CUDA, "CPUExecutionProvider"])
-    monkeypatch.setattr(probing, "_driver_devices", lambda: [Device("cuda:0", "cuda")])
+    monkeypatch.setattr(probing, "cuda_devices", lambda: [CudaDevice(Device("cuda:0", "cuda"), (9, 0))])
     monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *a, **k: Sessions(["CPUExecutionProvider"]))
     assert [device.kind for device in probing.devices()] == ["cpu"]
     monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *a, **k: Sessions([probing.CUDA]))
