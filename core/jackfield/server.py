@@ -106,17 +106,24 @@ class Server:
         if failure is not None:
             raise failure
 
-    async def stop(self) -> None:
-        """Refuse new requests, answer the accepted ones within `server.drain_timeout_s`, free everything."""
-        if self._stopping or self._loop is None:
+    async def stop(self, *, at_once: bool = False) -> None:
+        """Refuse new requests, answer the accepted ones within `server.drain_timeout_s`, free everything.
+
+        `at_once`: those that are not answered yet fail now, and workers that do not end by themselves are ended. That
+        may be said while it stops already, and then returns before the first call does."""
+        if self._loop is None:
+            return
+        if self._stopping:
+            if at_once:
+                await asyncio.gather(*(version.hurry() for version in self._held))
             return
         self._stopping = True
         if self._loading is not None and not self._loading.done():
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
         await self._updater.stop()
-        all_there = [version for model in self.models.values() for version in model.all]
-        await asyncio.gather(*(version.unload(self.config.server.drain_timeout_s) for version in all_there))
+        timeout = 0 if at_once else self.config.server.drain_timeout_s
+        await asyncio.gather(*(version.unload(timeout) for version in self._held))
         if self._heart is not None:
             self._heart.cancel()
             await asyncio.gather(self._heart, return_exceptions=True)
@@ -127,9 +134,19 @@ class Server:
         return [version for model in self.models.values() for version in model.shown]
 
     @property
+    def _held(self) -> list[Version]:
+        """All that hold anything of the machine."""
+        return [version for model in self.models.values() for version in model.all]
+
+    @property
     def started(self) -> bool:
         """Whether it runs: started, and not stopping."""
         return self._loop is not None and not self._stopping
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to stop, and answers at most what it had accepted before."""
+        return self._stopping
 
     @property
     def ready(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from typing import Annotated
 
@@ -11,6 +13,9 @@ from numpy.typing import NDArray
 from jackfield import Shape
 
 Rows = Annotated[NDArray[np.float32], Shape(-1, 4)]
+
+
+GATED = 1000
 
 
 class Double:
@@ -53,3 +58,37 @@ class Text:
 
     def predict(self, text: list[str]) -> list[str]:
         return [one[::-1] for one in text]
+
+
+class Gated:
+    """Doubles its rows; from `GATED` on once the file named by GATE is there."""
+
+    def predict(self, x: Rows) -> Rows:
+        if (x[:, 0] >= GATED).any():
+            _wait_for("GATE")
+        return x * 2
+
+
+class GatedOpening:
+    """Can be made once the file named by GATE is there."""
+
+    def __init__(self) -> None:
+        _wait_for("GATE")
+
+    def predict(self, x: Rows) -> Rows:
+        return x
+
+
+class Clings:
+    """Leaves a thread that keeps the interpreter from ending."""
+
+    def __init__(self) -> None:
+        threading.Thread(target=time.sleep, args=(3600,), daemon=False).start()
+
+    def predict(self, x: Rows) -> Rows:
+        return x
+
+
+def _wait_for(variable: str) -> None:
+    while not os.path.exists(os.environ[variable]):
+        time.sleep(0.01)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -27,10 +31,21 @@ def run(
     configure_logs(config.log)
     log.info("configured", models=len(config.models), **took)
     app = create_app(config, registry=registry, wait=False)
-    # SIGTERM and SIGINT are the ways to stop it, and not failures: after draining uvicorn raises them once more.
+    # SIGTERM and SIGINT are the ways to stop it, and not failures, before it listens to them as afterwards.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(serve(app, read))
+    _leave()
+
+
+def _leave() -> None:
+    """End here if a thread is still at work for a model, which cannot be interrupted: libraries in which it is would be
+    taken down around it."""
+    if any(thread.daemon and thread.name.startswith("jackfield-") for thread in threading.enumerate()):
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -42,11 +42,11 @@ def serve(
     file.py:Class or package.module:Class. A model is named after its file or class (minilm.onnx is minilm,
     model.py:MyModel is mymodel); names that are taken get -2, -3 and so on.
 
-    The server runs until it gets SIGINT or SIGTERM, then answers what it has accepted, and ends. At SIGHUP it reads the
-    configuration file again and goes on with its models: new ones are loaded, those that are gone are unloaded, and of
-    those that differ another version is loaded beside the one that serves until it takes over. Whatever else differs
-    is logged as needing a restart; a faulty file changes nothing. The exit status is 2 if the configuration is wrong
-    or a model cannot be loaded.
+    The server runs until it gets SIGINT or SIGTERM, then answers what it has accepted, and ends; at the second of them
+    it ends at once. At SIGHUP it reads the configuration file again and goes on with its models: new ones are loaded,
+    those that are gone are unloaded, and of those that differ another version is loaded beside the one that serves
+    until it takes over. Whatever else differs is logged as needing a restart; a faulty file changes nothing. The exit
+    status is 2 if the configuration is wrong or a model cannot be loaded.
 
     \b
     Examples:

@@ -6,7 +6,8 @@ import asyncio
 import gc
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 import structlog
 import uvicorn
@@ -14,6 +15,7 @@ import uvicorn
 from jackfield.asgi import App
 from jackfield.cli.binding import bound
 from jackfield.cli.reloading import Reloading
+from jackfield.cli.stopping import Stopping
 from jackfield.config import Config
 from jackfield.errors import LoadError
 from jackfield.web.heads import Heads
@@ -25,8 +27,8 @@ _BETWEEN_LOOKS = 20_000  # objects made and not freed between two looks of the g
 
 
 async def serve(app: App, read: Callable[[], Config] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT, then drain. Listens while models load, so that health can be asked. At SIGHUP it
-    goes on with what `read` then gives.
+    """Serve until SIGTERM or SIGINT, then drain; at the second of them stop at once. Listens while models load, and
+    while it drains, so that health can be asked. At SIGHUP it goes on with what `read` then gives.
 
     Raises ConfigError if it cannot listen, LoadError if a model fails to load and the configuration says to exit then.
     """
@@ -35,7 +37,7 @@ async def serve(app: App, read: Callable[[], Config] | None = None) -> None:
     began = time.monotonic()
     listener = bound(settings.host, settings.port)
     protocol = type("Protocol", (QuickProtocol,), {"limits": settings.limits, "heads": Heads(app.shortcut)})
-    runner = uvicorn.Server(
+    runner = _Runner(
         uvicorn.Config(
             app,
             http=protocol,
@@ -45,12 +47,13 @@ async def serve(app: App, read: Callable[[], Config] | None = None) -> None:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            timeout_graceful_shutdown=int(settings.drain_timeout_s) + 1,
             ws="none",
         )
     )
     Reloading(server, read).listen()
-    watch = asyncio.create_task(_announce(app, runner, listener, began))
+    stopping = Stopping(server, runner)
+    stopping.listen()
+    watch = asyncio.create_task(_announce(app, runner, stopping, listener, began))
     with listener:
         await runner.serve(sockets=[listener])
     watch.cancel()
@@ -59,7 +62,16 @@ async def serve(app: App, read: Callable[[], Config] | None = None) -> None:
         raise outcome
 
 
-async def _announce(app: App, runner: uvicorn.Server, listener: socket.socket, began: float) -> None:
+class _Runner(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Signals are not for uvicorn, which would stop listening at the first."""
+        yield
+
+
+async def _announce(
+    app: App, runner: uvicorn.Server, stopping: Stopping, listener: socket.socket, began: float
+) -> None:
     while not runner.started:  # noqa: ASYNC110  (uvicorn has no event for it)
         await asyncio.sleep(0.005)
     host, port = listener.getsockname()[:2]
@@ -69,7 +81,7 @@ async def _announce(app: App, runner: uvicorn.Server, listener: socket.socket, b
         await app.server.loaded()
     except LoadError:
         if app.server.config.server.exit_on_load_error:
-            runner.should_exit = True
+            stopping.begin()
             raise
         return
     _settle_garbage()

@@ -53,7 +53,7 @@ class ServerConfig(Options):
     exit_on_load_error: bool = True
     """Whether `jackfield serve` exits when a model fails to load at start; false: it goes on with the others."""
     drain_timeout_s: Seconds = 30
-    """Seconds that accepted requests get to be answered when the server stops."""
+    """Seconds that accepted requests get to be answered when the server stops; those that are not fail then."""
     limits: LimitsConfig = LimitsConfig()
     """What one connection or request may take."""
 

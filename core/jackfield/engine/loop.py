@@ -155,10 +155,11 @@ class EngineLoop:
         If a thread hangs in the executor, that is left alone: it cannot be closed safely."""
         self._stopping = True
         self._wake.set()
+        until = self._now() + timeout
         with self._stop_lock:
             for thread in self._threads:
                 if thread.ident is not None:
-                    thread.join(timeout)
+                    thread.join(max(until - self._now(), 0.0))
             if any(thread.is_alive() for thread in self._threads):
                 log.warning("engine thread did not end", replica=self.name)
                 return False

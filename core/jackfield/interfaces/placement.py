@@ -45,7 +45,7 @@ class Replica(Candidate, Protocol):
 
     def stop(self, timeout: float) -> None:
         """Answer what is accepted within `timeout` seconds, fail the rest as unavailable, end the worker, free the
-        device. Blocks: called off the event loop. Idempotent."""
+        device. Blocks: called off the event loop, also once more with less time while the first call waits."""
         ...
 
 
@@ -70,6 +70,12 @@ class Share:
     cores: tuple[int, ...] | None
 
 
+class OnAbandon(Protocol):
+    """See `ReplicaSpec`."""
+
+    def __call__(self, call: Callable[[], None], /) -> None: ...
+
+
 class ReplicaSpec(Protocol):
     """What a placement gets to start one replica from."""
 
@@ -83,6 +89,9 @@ class ReplicaSpec(Protocol):
     share: Share
     """What it gets of this machine. Whoever calls `Placement.start` is bound to its processors, and so is every thread
     and process that is started there."""
+    on_abandon: OnAbandon
+    """What it is given is called once nobody waits for this replica any more, since loading took too long or the server
+    stops; at once if that is so. It returns soon, and has what `start` waits for end. Any thread."""
 
     def plain(self) -> dict[str, Any]:
         """`config` as plain data, with the device of this replica, from which a `Host` opens the same model in another

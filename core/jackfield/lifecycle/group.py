@@ -12,6 +12,7 @@ from jackfield.clock import Clock
 from jackfield.config.models import ModelConfig
 from jackfield.errors import JackfieldError, Unavailable
 from jackfield.interfaces import Placement, Replica, Router
+from jackfield.lifecycle.abandoning import Abandonment
 from jackfield.lifecycle.background import in_background
 from jackfield.lifecycle.changing import made
 from jackfield.lifecycle.lost import LostWorks
@@ -134,10 +135,11 @@ class ReplicaGroup:
             task.cancel()
 
     async def stop(self, timeout: float) -> None:
-        """Stop all, each within `timeout` seconds."""
+        """Stop all, each within `timeout` seconds; while that is done already, with less time than before."""
         self.abandon()
         self.lost.fail("it is being stopped")
-        stops = (asyncio.to_thread(replica.stop, timeout) for replica in self.all)
+        post = self._told[0]
+        stops = (in_background(f"stopping {one.name}", partial(one.stop, timeout), post) for one in self.all)
         for outcome in await asyncio.gather(*stops, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 log.error("a replica did not stop cleanly", model=self._model, exc_info=outcome)
@@ -150,22 +152,40 @@ class ReplicaGroup:
         name = f"{self._model}/{version}/{number}"
         died = partial(self._died, version, number)
         share = share_of(self._model, self.config, number)
+        start = Abandonment()
         spec = LocalSpec(
-            name, self._model, number, self.config, share, self.opener, self._clock, *self._told, died, self._progress
+            name,
+            self._model,
+            number,
+            self.config,
+            share,
+            self.opener,
+            self._clock,
+            *self._told,
+            died,
+            self._progress,
+            start.tell,
         )
-        await in_background(f"loading {name}", partial(self._start, spec), self._told[0])
+        try:
+            await in_background(f"loading {name}", partial(self._start, spec, start), self._told[0])
+        except BaseException:
+            start.abandon()
+            raise
 
-    def _start(self, spec: LocalSpec) -> None:
+    def _start(self, spec: LocalSpec, start: Abandonment) -> None:
         """On a loading thread, which cannot be interrupted: a replica that nobody waits for any more is stopped."""
         assert self._placement is not None
         pin(spec.share)
         replica = self._placement.start(spec)
-        if spec.number < len(self.all):
-            self.all[spec.number] = replica
+        wanted = start.finish(partial(self._put, spec.number, replica))
+        if not wanted or self._abandoned:  # looked at after it can be seen, so that one side or the other stops it
+            replica.stop(0)
+
+    def _put(self, number: int, replica: Replica) -> None:
+        if number < len(self.all):
+            self.all[number] = replica
         else:
             self.all.append(replica)
-        if self._abandoned:  # looked at after the replica can be seen, so that one side or the other stops it
-            replica.stop(0)
 
     def _routed(self, request: Request, cost: int, replicas: Sequence[Replica]) -> Replica:
         try:
@@ -195,11 +215,8 @@ class ReplicaGroup:
         self._restarting[number] = task
 
     async def _again(self, version: str, number: int, delay: float) -> None:
-        try:
-            await asyncio.to_thread(self.all[number].stop, 0)
-        except Exception:  # a placement is foreign code
-            log.exception("a dead replica did not stop cleanly", model=self._model, number=number)
         while not self._abandoned:
+            await self._clear(number)
             log.info("replica is started again", model=self._model, number=number, delay_s=round(delay, 2))
             await asyncio.sleep(delay)
             try:
@@ -225,6 +242,14 @@ class ReplicaGroup:
                 self.place()  # nobody may be left to wait for
                 return
             delay = more
+
+    async def _clear(self, number: int) -> None:
+        """Give back what a replica held that is dead, or that came when it was given up."""
+        replica = self.all[number]
+        try:
+            await in_background(f"stopping {replica.name}", partial(replica.stop, 0), self._told[0])
+        except Exception:  # a placement is foreign code
+            log.exception("a dead replica did not stop cleanly", model=self._model, number=number)
 
     def place(self) -> None:
         """Hand lost works to those that are alive, or give them up if nobody will be."""

@@ -25,6 +25,9 @@ log = structlog.get_logger("jackfield.replica")
 
 Post = Callable[[Callable[[], None]], None]
 
+_LEISURE = 5.0  # seconds that an engine gets to end the step that it is at
+_AT_ONCE = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Traits:
@@ -77,6 +80,7 @@ class LocalReplica:
         self._changing = changing
         self._works: set[Work] = set()
         self._draining = False
+        self._hurried = False
         self._idle = threading.Event()
         self._idle.set()
         self._engine = make_engine(self._deliver, self._died)
@@ -159,11 +163,13 @@ class LocalReplica:
         return partial(self._change, self._changing, self._changing.to(config))
 
     def stop(self, timeout: float) -> None:
-        """Drain for at most `timeout` seconds, fail the rest, end the threads. Blocks; idempotent."""
+        """Drain for at most `timeout` seconds, fail the rest, end the threads. Blocks; idempotent. With no time it has
+        another call end that waits."""
         self._draining = True
+        self._hurried = self._hurried or timeout <= 0
         if not self._idle.wait(timeout):
             self._post(partial(self._fail_all, "it was stopped before this request's turn"))
-        self._engine.stop(timeout=min(max(timeout, 1.0), 5.0))
+        self._engine.stop(timeout=_AT_ONCE if self._hurried else _LEISURE)
 
     def _take(self, work: Work) -> None:
         if self._accept is not None:

@@ -13,6 +13,7 @@ from jackfield.engine.admission import Limits
 from jackfield.engine.loop import EngineLoop
 from jackfield.interfaces import Line, SequenceExecutor, Share
 from jackfield.interfaces.engine import Deliver, Died, Engine, Facts, Likeness
+from jackfield.interfaces.placement import OnAbandon
 from jackfield.lifecycle.changing import AnyChanging, Changing, ChangingElsewhere
 from jackfield.lifecycle.limits import limits
 from jackfield.lifecycle.opening import Opener
@@ -36,6 +37,7 @@ class LocalSpec:
     stepped: Callable[[StepReport], None]
     died: Callable[[LocalReplica, str], None]
     progressed: Progress
+    on_abandon: OnAbandon
 
     def progress(self, doing: str, done: int, total: int) -> None:
         """Tell how far loading is."""

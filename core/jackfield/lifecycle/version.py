@@ -236,6 +236,10 @@ class Version:
             self._group.forget()
             self._enter(VersionState.UNLOADED)
 
+    async def hurry(self) -> None:
+        """Have `unload`, which waits for what was accepted, end at once."""
+        await self._group.stop(0)
+
     def _submit(self, request: Request, told: Sink | None, stream: Stream | None = None) -> Work:
         if self.state is not VersionState.READY:
             raise Unavailable(self.unready)

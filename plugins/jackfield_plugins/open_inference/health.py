@@ -22,8 +22,12 @@ def ready(server: Server, target: Target) -> Answer:
         return 200, {"ready": True}
     waiting = [name for name, model in server.models.items() if model.wanted and not model.ready]
     names = ", ".join(f"'{name}'" for name in waiting[:10]) + (", ..." if len(waiting) > 10 else "")
-    reason = f"not ready: {names}" if server.started and waiting else "the server is not running"
+    reason = f"not ready: {names}" if server.started and waiting else _down(server)
     return server.config.server.not_ready_status, {"ready": False, "error": reason}
+
+
+def _down(server: Server) -> str:
+    return "the server is stopping" if server.stopping else "the server is not running"
 
 
 def model_ready(server: Server, target: Target) -> Answer:
@@ -32,5 +36,5 @@ def model_ready(server: Server, target: Target) -> Answer:
     reason = why_not_ready(version)
     if server.started and reason is None:
         return 200, {"name": target.model, "ready": True}
-    error = reason or "the server is not running"
+    error = reason or _down(server)
     return server.config.server.not_ready_status, {"name": target.model, "ready": False, "error": error}

@@ -41,7 +41,7 @@ class Child:
         self.status = Status()
         self.frames = Frames()
         kept = (theirs.fileno(), self.arena.descriptor, incoming, self.status.descriptor)
-        numbers = [*map(str, kept), str(arena)]
+        numbers = [*map(str, kept), str(arena), str(os.getpid())]
         try:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "jackfield_plugins.placement.process.worker", *numbers],

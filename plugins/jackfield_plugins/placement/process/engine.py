@@ -133,8 +133,11 @@ class ProcessEngine:
         self._link.send(self._encoder.encode(say.Configure(plain(config))))
 
     def stop(self, timeout: float) -> bool:
-        """Have the worker end; what does not end in time is killed. Blocks."""
+        """Have the worker end; what does not end in time is killed. Blocks. A second call has the first end in its
+        time."""
         if self._stopping:
+            if not self._child.wait(timeout):
+                self._child.kill()
             return True
         self._stopping = True
         ended = self._over.is_set()

@@ -39,6 +39,7 @@ class ProcessPlacement(Placement):
         threads = spec.share.threads
         child = Child(spec.name, own.shared_memory_mib * _MIB, threads)
         likeness: Likeness | None = None
+        spec.on_abandon(child.kill)
         try:
             told = child.begin(Begin(spec.name, spec.model, spec.plain(), threads, worker_logs()), spec.progress)
             facts = Facts.of(told)

@@ -32,10 +32,12 @@ _READ = 1 << 18
 
 
 class Worker:
-    """`link`: to the server. `incoming`: the server's arena; `arena`: this side's. `status`: the page to write."""
+    """`link`: to the server. `incoming`: the server's arena; `arena`: this side's. `status`: the page to write.
+    `server`: its process."""
 
-    def __init__(self, link: socket.socket, incoming: mmap.mmap, arena: Arena, status: Status) -> None:
+    def __init__(self, link: socket.socket, incoming: mmap.mmap, arena: Arena, status: Status, server: int) -> None:
         self._link = link
+        self._server = server
         self._incoming = incoming
         self._arena = arena
         self._status = status
@@ -146,6 +148,8 @@ class Worker:
         """Shows that this process runs, and what its engine does."""
         states = time.monotonic()
         while True:
+            if os.getppid() != self._server:  # it was killed, and whoever opens a model does not read the link
+                os._exit(1)
             self._look()
             self._status.write(Field.BEAT, time.perf_counter())
             if self._freed:
@@ -194,7 +198,8 @@ class Worker:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """`arguments`: descriptors of link, incoming arena, own arena and status, and the size of an arena."""
+    """`arguments`: descriptors of link, incoming arena, own arena and status, the size of an arena, and the server's
+    process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server decides, and says so
     link, incoming, own, status = (int(text) for text in arguments[:4])
     size = int(arguments[4])
@@ -203,6 +208,7 @@ def main(arguments: Sequence[str]) -> None:
         mmap.mmap(incoming, size),
         Arena(size, own),
         Status(status),
+        int(arguments[5]),
     ).run()
 
 

@@ -180,6 +180,14 @@ async def test_a_model_that_cannot_be_opened_says_why_and_leaves_nothing() -> No
 
 
 @in_loop
+async def test_a_model_that_opens_for_too_long_goes_with_its_process() -> None:
+    with pytest.raises(LoadError, match=r"loading took longer than 0\.5 s"):
+        async with Server(_config("Endless", load_timeout_s=0.5)):
+            pass
+    await until(lambda: not _children())
+
+
+@in_loop
 async def test_it_is_reconfigured_while_it_runs() -> None:
     async with _serving("Slow", batching={"policy": "none"}) as server:
         await server.reconfigure("m", {"batching": {"policy": "dynamic", "max_batch_size": 8}})

@@ -1,0 +1,108 @@
+"""How the process ends: at the first signal it drains, at the second it stops at once, and there is a time for both."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Coroutine
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import FrameType
+from typing import Any
+
+import structlog
+import uvicorn
+
+from jackfield.server import Server
+
+log = structlog.get_logger("jackfield.serving")
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_READING = 3.0  # seconds that clients get at least to read what was answered last
+_SLACK = 15.0  # seconds beyond `drain_timeout_s` after which a process that does not end is ended
+_AT_ONCE = 5.0  # the same after the second signal
+_CLOSE = (b"connection", b"close")
+
+
+class Stopping:
+    """Ends `runner`, which serves `server`'s app.
+
+    It goes on listening while what was accepted is answered: whoever asks is told that it is not ready, new requests
+    are refused, and each answer says that its connection ends with it.
+    """
+
+    def __init__(self, server: Server, runner: uvicorn.Server) -> None:
+        self._server = server
+        self._runner = runner
+        self._loop = asyncio.get_running_loop()
+        self._asked = 0
+        self._left: SimpleQueue[float] = (
+            SimpleQueue()
+        )  # the one thing of `queue` that may be used in a signal's handler
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def listen(self) -> None:
+        """Stop at signals from now on. In the main thread."""
+        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+        for number in _SIGNALS:
+            signal.signal(number, self._signalled)
+
+    def begin(self) -> None:
+        """Drain, then have the runner end. On the event loop; a second time has no effect."""
+        if not self._tasks:
+            self._do(self._drain())
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        """In the main thread, between any two instructions."""
+        self._asked += 1
+        limit = self._server.config.server.drain_timeout_s
+        self._left.put(limit + _SLACK if self._asked == 1 else _AT_ONCE if self._asked == 2 else 0)
+        with suppress(RuntimeError):  # the loop is closed: it is about to end
+            self._loop.call_soon_threadsafe(self._heard, signal.Signals(number).name, self._asked)
+
+    def _heard(self, name: str, times: int) -> None:
+        if times == 1:
+            log.info("stopping", signal=name, drain_timeout_s=self._server.config.server.drain_timeout_s)
+            self.begin()
+        elif times == 2:
+            log.warning("stopping at once", signal=name)
+            self._do(self._server.stop(at_once=True))
+
+    def _do(self, what: Coroutine[Any, Any, None]) -> None:
+        self._tasks.add(self._loop.create_task(what))
+
+    async def _drain(self) -> None:
+        until = time.monotonic() + self._server.config.server.drain_timeout_s
+        config, state = self._runner.config, self._runner.server_state
+        config.encoded_headers = [*config.encoded_headers, _CLOSE]  # what the next default headers are made of
+        state.default_headers = [*state.default_headers, _CLOSE]
+        try:
+            await self._server.stop()
+        finally:
+            left = max(until - time.monotonic(), _READING)
+            config.timeout_graceful_shutdown = left  # type: ignore[assignment]  # uvicorn says int, and takes any
+            self._runner.should_exit = True
+
+    def _watch(self) -> None:
+        until: float | None = None
+        while True:
+            try:
+                until = time.monotonic() + self._left.get(timeout=until and max(until - time.monotonic(), 0.0))
+            except Empty:
+                end_now()
+
+
+def end_now() -> None:
+    """End this process and its children, whatever they are doing. Not for the main thread."""
+    telling = threading.Thread(target=log.error, args=("it did not stop in time, and is ended",), daemon=True)
+    telling.start()  # the log may be what hangs
+    telling.join(0.5)
+    for children in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError, ValueError):
+            for pid in children.read_text().split():
+                os.kill(int(pid), signal.SIGKILL)
+    os._exit(1)
