@@ -29,6 +29,7 @@ from jackfield.lifecycle.padding import settle_padding
 from jackfield.lifecycle.policies import own_policy, suited
 from jackfield.lifecycle.probe import settle_batch_axis
 from jackfield.lifecycle.ragged import settle_ragged
+from jackfield.lifecycle.share import share_of
 from jackfield.lifecycle.warmup import Progress, warm_up
 from jackfield.plugins.registry import Registry
 from jackfield.types import Device
@@ -89,7 +90,8 @@ class Opener:
         artifact = self._load()
         name, backend = self._backend(artifact)
         backend.expected = expected(self.config, self.registry)
-        device = self._device(name, backend) if backend.devices() else None
+        share = share_of(self.name, self.config, 0)
+        device = self._device(name, backend, share) if backend.devices() else None
         return self._guarded(f"backend '{name}'", lambda: backend.build(artifact, device, told))
 
     def learn(self, facts: Facts) -> None:
