@@ -70,7 +70,7 @@ class Server:
         )
         self.clients = Clients(self.clock)
         self._reloading = asyncio.Lock()
-        self._updater = Updater(self.models, self._make, self._configured, self.config.server.drain_timeout_s)
+        self._updater = Updater(self.models, self._make, self._configured, self.clock.now)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loading: asyncio.Task[None] | None = None
         self._heart: asyncio.Task[None] | None = None
@@ -172,7 +172,11 @@ class Server:
         and never blocks.
         """
         self._check_running()
-        return self.model(request.model).choose(request).submit(request, told)
+        model = self.model(request.model)
+        work = model.choose(request).submit(request, told)
+        if model.trial is not None:
+            model.trial.submitted(work)
+        return work
 
     def stream(self, request: Request, *, buffer: int = BUFFER) -> Stream:
         """Accept `request`, and return its answer as a stream of responses: `async with server.stream(request) as
@@ -266,8 +270,8 @@ class Server:
 
     async def unload(self, name: str, version: str = "") -> None:
         """Let a version go, or all of a model: it gets no further requests, answers what it accepted within
-        `server.drain_timeout_s`, and frees everything. If it was the main one, the last of the others that is ready
-        takes the requests that name no version. What is unloaded already stays so. Raises NotFound."""
+        `update.drain_s` of its section, and frees everything. If it was the main one, the last of the others that is
+        ready takes the requests that name no version. What is unloaded already stays so. Raises NotFound."""
         self._check_running()
         self.model(name)
         await self._updater.unload(name, version)

@@ -14,8 +14,8 @@ from jackfield.errors import ConfigError
 from jackfield.plugins.registry import Registry
 from jackfield.plugins.sockets import SOCKETS
 
-LIVE = frozenset({"batching", "scheduler", "queue", "router", "timeout_s", "max_timeout_s", "step_timeout_s"})
-"""What of a model can be changed while requests wait and run."""
+LIVE = frozenset({"batching", "scheduler", "queue", "router", "timeout_s", "max_timeout_s", "step_timeout_s", "update"})
+"""What of a model can be changed while requests wait and run. `update` is looked at by the next update only."""
 
 _SELECTORS = {socket.name: socket.selector for socket in SOCKETS}
 

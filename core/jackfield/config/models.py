@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SerializeAsAny, model_validator
 
+from jackfield.config.updates import UpdateConfig
 from jackfield.config.values import NOT_BOOL, Axis, Count, Label, Off, Seconds, Version, problem
 from jackfield.options import Options
 
@@ -161,6 +162,8 @@ class ModelSettings(Options):
     """Whether a request may run a second time: one that was in a replica which died is then run by another."""
     restarts: RestartConfig = RestartConfig()
     """When a replica that died is started again."""
+    update: UpdateConfig = UpdateConfig()
+    """How another version takes the place of one that serves."""
     labels: dict[str, str | tuple[str, ...]] = {}
     """Class names of an output, by the output's name: a list, or a file with one per line."""
 

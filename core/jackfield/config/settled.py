@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
 from jackfield.config.document import Document, Path
 from jackfield.config.models import Config, ModelConfig, ModelSettings, Section, WarmUp
 from jackfield.config.sources import resolved
+from jackfield.config.updates import TensorFile, UpdateConfig
 from jackfield.options import Options
 
 
@@ -31,6 +33,7 @@ def _model(checked: Any, document: Document, path: Path) -> ModelConfig:
     }
     if isinstance(checked.warm_up, WarmUp):
         values["warm_up"] = _warm_up(checked.warm_up, document, (*path, "warm_up"))
+    values["update"] = _update(checked.update, document, (*path, "update", "golden"))
     scheduler, values["queue"] = checked.scheduler
     values["scheduler"] = _section(scheduler, document, (*path, "scheduler"))
     for name in ("loader", "backend", "batching", "router", "placement"):
@@ -45,6 +48,24 @@ def _warm_up(warm_up: WarmUp, document: Document, path: Path) -> WarmUp:
         place = (*path, "inputs", name, "file")
         inputs[name] = one if one.file is None else one.model_copy(update={"file": _file(one.file, document, place)})
     return warm_up.model_copy(update={"inputs": inputs})
+
+
+def _update(update: UpdateConfig, document: Document, path: Path) -> UpdateConfig:
+    def based(tensors: Mapping[str, Any], place: Path) -> dict[str, Any]:
+        return {
+            name: TensorFile(file=_file(one.file, document, (*place, name, "file")))
+            if isinstance(one, TensorFile)
+            else one
+            for name, one in tensors.items()
+        }
+
+    golden = tuple(
+        one.model_copy(
+            update={what: based(getattr(one, what), (*path, number, what)) for what in ("inputs", "outputs")}
+        )
+        for number, one in enumerate(update.golden)
+    )
+    return update.model_copy(update={"golden": golden}) if golden else update
 
 
 def _section(section: Section, document: Document, path: Path) -> Section:

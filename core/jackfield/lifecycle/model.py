@@ -9,7 +9,8 @@ from jackfield.config.models import ModelConfig
 from jackfield.engine.bisect import public
 from jackfield.errors import JackfieldError, NotFound, Unavailable
 from jackfield.lifecycle.statistics import Statistics
-from jackfield.lifecycle.version import Version, VersionState
+from jackfield.lifecycle.trial import Trial
+from jackfield.lifecycle.version import Version
 from jackfield.work import Request
 
 _MOST_FAILED = 8  # versions whose failure is still shown
@@ -20,7 +21,8 @@ class Model:
 
     `versions` can be asked for by name, and `main` takes the requests that name none. `arriving` is being loaded beside
     them, and those of `leaving` still answer what they accepted. `failed` are the last that could not take their place,
-    by name, and `unloaded` is what was there last if nothing is. `past` counts what versions did that are gone.
+    by name, and `unloaded` is what was there last if nothing is. `past` counts what versions did that are gone. While
+    there is a `trial`, it says which version takes a request that names none, and `arriving` can be asked for by name.
     """
 
     def __init__(self, name: str, config: ModelConfig) -> None:
@@ -33,6 +35,7 @@ class Model:
         self.leaving: list[Version] = []
         self.failed: dict[str, Version] = {}
         self.unloaded: Version | None = None
+        self.trial: Trial | None = None
         self.past = Statistics()
 
     @property
@@ -66,13 +69,16 @@ class Model:
         """The version by its name, the main one for an empty name; raises NotFound, or Unavailable if there is none
         because it could not be loaded."""
         version = self.versions.get(name) if name else self.main
+        if version is None and self.trial is not None and name == self.trial.new.name:
+            version = self.trial.new
         if version is None:
             raise self._absence(name)
         return version
 
     def choose(self, request: Request) -> Version:
         """Which takes `request`; raises as `version`."""
-        return self.version(request.version)
+        version = self.version(request.version)
+        return version if self.trial is None or request.version else self.trial.choose(version)
 
     def counts(self, name: str) -> Statistics | None:
         """The ledger of version `name`, which a new one of this name goes on with."""
@@ -128,6 +134,3 @@ class Model:
         known = ", ".join(f"'{n}'" for n in self.versions)
         what = f"version '{public(name)}' is not found" if name else "no version takes requests that name none"
         return NotFound(f"Request for unknown model: '{self.name}' {what}; there is {known}")
-
-
-__all__ = ["Model", "VersionState"]

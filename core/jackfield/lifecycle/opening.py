@@ -25,6 +25,7 @@ from jackfield.interfaces import (
 )
 from jackfield.interfaces.engine import Facts
 from jackfield.lifecycle.expecting import expected
+from jackfield.lifecycle.memory import resident_bytes
 from jackfield.lifecycle.padding import settle_padding
 from jackfield.lifecycle.policies import own_policy, suited
 from jackfield.lifecycle.probe import settle_batch_axis
@@ -63,21 +64,29 @@ class Opener:
         self.platform = ""
         self.took: dict[str, float] = {}
         """Seconds of loading, probing and warming up so far, over all replicas."""
+        self.backend: type[Backend] | None = None
+        self.device = "cpu"
+        """Where it was opened last, and by what, if it was in this process."""
+        self.bytes = 0
+        """By how much this process grew meanwhile, over all replicas."""
 
     def open(self, progress: Progress, share: Share) -> Opened:
         """Load, open, probe and warm up. Raises LoadError; what was opened until then is closed again."""
         progress("loading", 0, 1)
-        began = time.perf_counter()
+        began, before = time.perf_counter(), resident_bytes()
         artifact = self._load()
         backend_name, backend = self._backend(artifact)
         device = self._device(backend_name, backend, share)
+        self.backend, self.device = type(backend), device.name
         self.platform = f"{backend_name}_{artifact.kind}"
         backend.expected = expected(self.config, self.registry)
         executor = self._guarded(f"backend '{backend_name}'", lambda: backend.open(artifact, device))
         progress("loading", 1, 1)
         self._spent("load_s", began)
         try:
-            return self._ready(executor, artifact, progress)
+            opened = self._ready(executor, artifact, progress)
+            self.bytes += max(resident_bytes() - before, 0)
+            return opened
         except BaseException:
             try:
                 executor.close()

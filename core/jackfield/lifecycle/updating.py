@@ -13,9 +13,12 @@ import structlog
 from jackfield.config.models import ModelConfig
 from jackfield.engine.bisect import public
 from jackfield.errors import JackfieldError, LoadError, NotFound, Unavailable
+from jackfield.lifecycle.memory import artifact_bytes, shown
 from jackfield.lifecycle.model import Model
+from jackfield.lifecycle.state import VersionState
 from jackfield.lifecycle.statistics import Statistics
-from jackfield.lifecycle.version import Version, VersionState
+from jackfield.lifecycle.trial import CanaryTrial, ShadowTrial, Trial
+from jackfield.lifecycle.version import Version
 
 log = structlog.get_logger("jackfield.updating")
 
@@ -27,17 +30,21 @@ Make = Callable[[str, ModelConfig, Statistics | None], Version]
 class Updater:
     """Loads and unloads, one after the other for each model, as many at once as there are models. On the event loop.
 
-    What was begun goes on when whoever waits for it is cancelled; `stop` ends it. `drain`: seconds that the requests of
-    a version get to be answered when it goes. `settled` is told which section of the configuration a model is at now.
+    What was begun goes on when whoever waits for it is cancelled; `stop` ends it. `settled` is told which section of
+    the configuration a model is at now.
     """
 
     def __init__(
-        self, models: dict[str, Model], make: Make, settled: Callable[[str, ModelConfig], None], drain: float
+        self,
+        models: dict[str, Model],
+        make: Make,
+        settled: Callable[[str, ModelConfig], None],
+        now: Callable[[], float],
     ) -> None:
         self._models = models
         self._make = make
         self._settled = settled
-        self._drain = drain
+        self._now = now
         self._tasks: set[asyncio.Task[Any]] = set()
         self._stopped = False
 
@@ -114,15 +121,17 @@ class Updater:
         self._models.setdefault(name, Model(name, config))
         async with self.alone(name) as model:
             new = self._make(name, config, model.counts(config.version))
+            stays = {new.name, *keep}
+            others = [one for one in model.versions.values() if main and one.name not in stays]
             if main and not model.versions:
                 await self._first(model, new)
+            elif main and config.update.order == "in-place":
+                await self._in_place(model, new, others)
             else:
-                await self._beside(model, new, main)
+                await self._beside(model, new, others, main)
             if main:
                 model.config = config
                 self._settled(name, config)
-                stays = {new.name, *keep}
-                await self._go(model, [one for one in model.versions.values() if one.name not in stays])
             return new
 
     async def _first(self, model: Model, new: Version) -> None:
@@ -134,20 +143,68 @@ class Updater:
             model.main = None
             raise self._fallen(model, new)
 
-    async def _beside(self, model: Model, new: Version, main: bool) -> None:
+    async def _in_place(self, model: Model, new: Version, others: list[Version]) -> None:
+        """Those that go make room first. If the new version then fails, the main one of them is loaded again."""
+        before = model.main
+        going = [*others, *(one for one in model.versions.values() if one.name == new.name and one not in others)]
+        new.retry_after = max([new.retry_after, *(one.took_s for one in going)])
+        leaving = self._let_go(model, going)
+        if model.main is not None:  # one that stays serves meanwhile
+            await self._ended(model, leaving, new.config)
+            await self._beside(model, new, [], main=True)
+            return
+        model.serve(new, main=True)
+        await self._ended(model, leaving, new.config)
+        try:
+            await self._first(model, new)
+        except LoadError:
+            if before is not None and before in going:
+                again = self._make(model.name, before.config, model.counts(before.name))
+                log.warning("model goes back to the version before", model=model.name, version=again.name)
+                await self._first(model, again)
+            raise
+
+    async def _beside(self, model: Model, new: Version, others: list[Version], main: bool) -> None:
+        """The new version is loaded while others serve, and takes over once it is found to be good."""
         model.arriving = new
-        await new.load()
-        if new.state is VersionState.FAILED:
-            raise self._fallen(model, new)
         old = model.versions.get(new.name)
         before = model.main
-        if old is not None:
-            model.let_go(old)
+        lacking = await asyncio.to_thread(_lacking, new.config, old or before)
+        if lacking:
+            new.refuse(lacking)
+        else:
+            await new.load()
+        if new.state is VersionState.FAILED:
+            raise self._fallen(model, new)
+        if main and before is not None and before.state is VersionState.READY:
+            await self._tried(model, before, new)
+        going = [*others] if old is None or old in others else [*others, old]
+        leaving = self._let_go(model, going)
         model.serve(new, main=main or old is before)
         if main:
             log.info("model is updated", model=model.name, version=new.name, before=before and before.name)
-        if old is not None:
-            await self._ended(model, old)
+        await self._ended(model, leaving, new.config)
+
+    async def _tried(self, model: Model, old: Version, new: Version) -> None:
+        """Let clients' requests prove `new`, as its section says. Raises LoadError if they do not."""
+        update, trials = new.config.update, list[Trial]()
+        if update.shadow is not None:
+            trials.append(ShadowTrial(old, new, update.shadow, self._now))
+        if update.canary is not None:
+            trials.append(CanaryTrial(old, new, update.canary, self._now))
+        for trial in trials:
+            log.info("model is on trial", model=model.name, version=new.name, how=type(trial).__name__)
+            model.trial = trial
+            try:
+                reason = await trial.verdict()
+            except Exception as error:
+                log.exception("a trial failed", model=model.name)
+                reason = f"{type(error).__name__}: {error}"
+            finally:
+                model.trial = None
+            if reason:
+                await new.withdraw(reason, update.drain_s)
+                raise self._fallen(model, new)
 
     def _fallen(self, model: Model, new: Version) -> LoadError:
         model.fell(new)
@@ -155,24 +212,42 @@ class Updater:
 
     async def _unload(self, name: str, version: str) -> None:
         async with self.alone(name) as model:
-            if not version:
-                await self._go(model, list(model.versions.values()))
-            elif version in model.versions:
-                await self._go(model, [model.versions[version]])
-            elif all(one.name != version for one in model.shown):  # it is as it ought to be if it was unloaded before
+            going = [one for one in model.versions.values() if version in ("", one.name)]
+            if version and all(one.name != version for one in model.shown):  # what is unloaded already may stay so
                 model.version(version)
+            await self._ended(model, self._let_go(model, going), model.config)
 
     async def _remove(self, name: str) -> None:
         async with self.alone(name) as model:
-            await self._go(model, list(model.versions.values()))
+            await self._ended(model, self._let_go(model, [*model.versions.values()]), model.config)
             del self._models[name]
 
-    async def _go(self, model: Model, versions: list[Version]) -> None:
-        """Let `versions` go, all at once, and wait until they have answered what they accepted."""
+    def _let_go(self, model: Model, versions: list[Version]) -> list[Version]:
+        """They get no requests from now on, all at once."""
         for version in versions:
             model.let_go(version)
-        await asyncio.gather(*(self._ended(model, version) for version in versions))
+        return versions
 
-    async def _ended(self, model: Model, version: Version) -> None:
-        await version.unload(self._drain)
-        model.gone(version)
+    async def _ended(self, model: Model, versions: list[Version], config: ModelConfig) -> None:
+        """Wait until `versions`, which were let go, have answered what they accepted, and are gone."""
+
+        async def ended(version: Version) -> None:
+            await version.unload(config.update.drain_s)
+            model.gone(version)
+
+        await asyncio.gather(*(ended(version) for version in versions))
+
+
+def _lacking(config: ModelConfig, old: Version | None) -> str:
+    """Why there is not the memory for a version of `config` beside `old`, on the device that `old` is on; empty if
+    there is, or nobody knows."""
+    if old is None:
+        return ""
+    took, device, free = old.memory()
+    need = config.update.memory_bytes or max(took, artifact_bytes(config.source) * config.replicas)
+    if free is None or need <= free:
+        return ""
+    return (
+        f"it takes about {shown(need)} and {device} has {shown(free)} free beside version '{old.name}', which serves: "
+        "with `update: {order: in-place}` that one goes first"
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
 from typing import Any
 
 import structlog
@@ -15,8 +14,11 @@ from jackfield.config.models import ModelConfig
 from jackfield.engine.bisect import public
 from jackfield.errors import Cancelled, InvalidRequest, JackfieldError, LoadError, Overloaded, Unavailable, Unsupported
 from jackfield.interfaces import Reconfigurable, Replica
+from jackfield.lifecycle.golden import check_golden
 from jackfield.lifecycle.group import ReplicaGroup
+from jackfield.lifecycle.memory import free_bytes
 from jackfield.lifecycle.observers import Observers
+from jackfield.lifecycle.state import VersionState
 from jackfield.lifecycle.statistics import Statistics
 from jackfield.plugins.registry import Registry
 from jackfield.signature import measure
@@ -29,21 +31,13 @@ log = structlog.get_logger("jackfield.lifecycle")
 _SHOWN_EVERY = 1.0  # seconds between lines about the progress of loading; what is quicker needs none
 
 
-class VersionState(StrEnum):
-    """The life of a version. FAILED keeps its reason; UNLOADED and FAILED are final."""
-
-    LOADING = "loading"
-    WARMING = "warming"
-    READY = "ready"
-    DRAINING = "draining"
-    UNLOADED = "unloaded"
-    FAILED = "failed"
-
-
 class Version:
     """Everything here runs on the event loop, except for loading and stopping, which it sends to threads.
 
-    `statistics`: the ledger to go on with, of another version of this name that this one takes the place of."""
+    `statistics`: the ledger to go on with, of another version of this name that this one takes the place of. `aside` is
+    that of requests that no client asked. `watch` is told of each client's request that is over. `retry_after`: seconds
+    after which those that are refused because it is not ready may come again.
+    """
 
     def __init__(
         self,
@@ -62,6 +56,9 @@ class Version:
         self.reason = ""
         self._shown = 0.0
         self.statistics = Statistics() if statistics is None else statistics
+        self.aside = Statistics()
+        self.watch: Callable[[Work], None] | None = None
+        self.retry_after = 1.0
         self.signature = Signature((), ())
         self._observers = observers
         self._now = clock.now
@@ -106,6 +103,17 @@ class Version:
         return self.replicas[0].about if self.replicas else None
 
     @property
+    def took_s(self) -> float:
+        """Seconds that it took to load, over all replicas."""
+        return sum(self._group.opener.took.values())
+
+    def memory(self) -> tuple[int, str, int | None]:
+        """Bytes that it took of memory as far as that could be seen, 0 for unknown; on which device, and what is free
+        there (None: nobody knows). Not on the event loop: it may ask the device."""
+        opener = self._group.opener
+        return opener.bytes, opener.device, free_bytes(opener.backend, opener.device)
+
+    @property
     def max_rows(self) -> int:
         """Most rows of one request."""
         return min((replica.max_rows for replica in self.replicas), default=0)
@@ -135,6 +143,8 @@ class Version:
             group.make_placement()
             async with asyncio.timeout(self.config.load_timeout_s):
                 await group.start(self.name)
+                self.signature = self.replicas[0].signature
+                await check_golden(self.model, self.config.update.golden, self.signature, self.ask)
         except asyncio.CancelledError:
             group.abandon()
             raise
@@ -149,7 +159,6 @@ class Version:
             log.exception("loading failed", model=self.model)
             await self._fail(f"{type(error).__name__}: {error}")
             return
-        self.signature = self.replicas[0].signature
         self._enter(VersionState.READY, took=group.opener.took)
 
     def submit(self, request: Request, told: Sink | None = None) -> Work:
@@ -161,6 +170,20 @@ class Version:
         except JackfieldError as error:
             self.refused(error)
             raise
+
+    def ask(self, request: Request, told: Sink) -> Work:
+        """Run `request`, which no client asked, whatever state this is in: it is counted in `aside`, and observers hear
+        nothing of it. `told` gets what becomes of it, on the event loop. Raises as `submit`."""
+
+        def settled(work: Work, result: Result) -> None:
+            if work.final is not None:
+                self.aside.settled(work)
+            told(work, result)
+
+        work = self._made(request, settled)
+        work.replica.submit(work)
+        self.aside.accepted += 1
+        return work
 
     def stream(self, request: Request, buffer: int) -> Stream:
         """Accept `request`, whose answer comes in pieces. Raises as `submit`."""
@@ -187,7 +210,7 @@ class Version:
                 except Unavailable as refusal:
                     error = refusal
         if error is None:
-            error = Unavailable(self.unready)
+            error = self._unready()
         self.refused(error)
         raise error
 
@@ -220,6 +243,18 @@ class Version:
         """Withdraw `work`."""
         work.replica.cancel(work)
 
+    async def withdraw(self, reason: str, timeout: float) -> None:
+        """As `unload`, but it ends as failed, for `reason`: it was found not to be good."""
+        self._group.abandon()
+        self._enter(VersionState.DRAINING, reason)
+        await self._group.stop(timeout)
+        self._group.forget()
+        self._enter(VersionState.FAILED, reason)
+
+    def refuse(self, reason: str) -> None:
+        """It is not even loaded, for `reason`."""
+        self._enter(VersionState.FAILED, reason)
+
     async def unload(self, timeout: float) -> None:
         """Refuse new requests, answer the accepted ones within `timeout` seconds, and free everything."""
         self._group.abandon()
@@ -242,26 +277,32 @@ class Version:
 
     def _submit(self, request: Request, told: Sink | None, stream: Stream | None = None) -> Work:
         if self.state is not VersionState.READY:
-            raise Unavailable(self.unready)
-        weight = measure(self.signature, self.model, request.inputs)
-        if request.outputs:
-            self._check_outputs(request)
-        now = self._now()
-        sink = self._settled if stream is None else self._streamed
-        work = Work(request, weight.rows, weight.bytes, weight.key, now, self._deadline(request, now), sink)
-        work.cost = self._group.cost(request, weight.bytes)
-        replica = self._group.choose(request, work.cost)
-        work.replica, work.version = replica, self
+            raise self._unready()
+        work = self._made(request, self._settled if stream is None else self._streamed)
         if stream is not None:
             work.future = stream
         elif told is None:
             work.future = asyncio.get_running_loop().create_future()
         else:
             work.told = told
-        replica.submit(work)
+        work.replica.submit(work)
         self.statistics.accepted += 1
         self._observers.accepted(self.model, self.name, work)
         return work
+
+    def _made(self, request: Request, sink: Sink) -> Work:
+        """`request`, checked and measured, for the replica that is to take it."""
+        weight = measure(self.signature, self.model, request.inputs)
+        if request.outputs:
+            self._check_outputs(request)
+        now = self._now()
+        work = Work(request, weight.rows, weight.bytes, weight.key, now, self._deadline(request, now), sink)
+        work.cost = self._group.cost(request, weight.bytes)
+        work.replica, work.version = self._group.choose(request, work.cost), self
+        return work
+
+    def _unready(self) -> Unavailable:
+        return Unavailable(self.unready, self.retry_after)
 
     def _change_of(self, replica: Replica, config: ModelConfig) -> Callable[[], None]:
         if not isinstance(replica, Reconfigurable):
@@ -288,8 +329,7 @@ class Version:
                 )
 
     def _settled(self, work: Work, result: Result) -> None:
-        self.statistics.settled(work)
-        self._observers.settled(self.model, self.name, work)
+        self._over(work)
         if work.told is not None:
             work.told(work, result)
             return
@@ -304,9 +344,14 @@ class Version:
 
     def _streamed(self, work: Work, result: Result) -> None:
         if work.final is not None:
-            self.statistics.settled(work)
-            self._observers.settled(self.model, self.name, work)
+            self._over(work)
         work.future.feed(work, result)
+
+    def _over(self, work: Work) -> None:
+        self.statistics.settled(work)
+        self._observers.settled(self.model, self.name, work)
+        if self.watch is not None:
+            self.watch(work)
 
     def _stepped(self, report: StepReport) -> None:
         self.statistics.stepped(report)

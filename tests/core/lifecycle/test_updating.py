@@ -12,8 +12,8 @@ import pytest
 
 from jackfield.errors import ConfigError, JackfieldError, LoadError, NotFound, Unavailable
 from jackfield.interfaces import Executor
+from jackfield.lifecycle.state import VersionState
 from jackfield.lifecycle.statistics import Statistics
-from jackfield.lifecycle.version import VersionState
 from jackfield.server import Server
 from jackfield.testing import ScriptedExecutor, make_request
 from jackfield.work import Response
@@ -268,3 +268,43 @@ async def test_a_version_that_fails_leaves_the_old_one_and_is_shown_with_its_rea
         await server.load("double", _next("v20"))
         assert server.models["double"].version().name == "v20"
         assert "v20" not in server.models["double"].failed
+
+
+@in_loop
+async def test_in_place_the_old_one_goes_first_and_comes_back_if_the_new_one_fails() -> None:
+    server, made = _server(update={"order": "in-place"})
+    in_place = {"order": "in-place"}
+    async with server:
+        made.gate.clear()
+        update = asyncio.create_task(server.load("double", _next("2", update=in_place)))
+        await until(lambda: made.all[0].closes)
+        with pytest.raises(Unavailable, match="model 'double' is not ready: it is") as refused:
+            await _asked(server)
+        assert refused.value.retry_after >= 1
+        assert not server.ready
+        made.gate.set()
+        await update
+        await _asked(server, "2")
+        made.faults[2] = RuntimeError("no")
+        with pytest.raises(LoadError, match=r"version '3' failed to load: .*RuntimeError: no"):
+            await server.load("double", _next("3", update=in_place))
+        await _asked(server)
+        assert (server.ready, server.models["double"].version().name) == (True, "2")
+        assert {one.name: one.state for one in server.versions} == {"2": "ready", "3": "failed"}
+        assert server.config.models["double"].version == "2"
+        await server.load("double", _next("4", update=in_place), keep=["2"])  # the one that stays serves meanwhile
+        assert list(server.models["double"].versions) == ["2", "4"]
+        assert _whole(server).completed == 2
+
+
+@in_loop
+async def test_without_the_memory_for_both_nothing_is_loaded_and_the_other_order_is_offered() -> None:
+    server, made = _server()
+    async with server:
+        with pytest.raises(
+            LoadError, match=r"takes about 4194304\.0 GiB and cpu has .* GiB free beside version '1'"
+        ) as no:
+            await server.load("double", _next("2", update={"memory_bytes": 2**52}))
+        assert "`update: {order: in-place}`" in str(no.value)
+        assert len(made.all) == 1
+        await _asked(server)

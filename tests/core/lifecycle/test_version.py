@@ -16,7 +16,8 @@ from jackfield.config.models import ModelConfig
 from jackfield.errors import ExecutionFailed, InvalidRequest, LoadError, Overloaded, Unavailable
 from jackfield.interfaces import Artifact, Executor, Loader, Observer, Placement, Replica, ReplicaSpec
 from jackfield.lifecycle.observers import Observers
-from jackfield.lifecycle.version import Version, VersionState, first_failure
+from jackfield.lifecycle.state import VersionState
+from jackfield.lifecycle.version import Version, first_failure
 from jackfield.options import Options
 from jackfield.plugins.registry import Registry
 from jackfield.testing import Fault, ScriptedExecutor, make_request
