@@ -62,7 +62,7 @@ def neighbour(live: Live, model: str = "double") -> Iterator[None]:
     assert not found, found[:3]
 
 
-def until(holds: Callable[[], bool], what: str = "the neighbour to be answered", seconds: float = 30.0) -> None:
+def until(holds: Callable[[], bool], what: str = "the neighbour to be answered", seconds: float = 60.0) -> None:
     """Wait for something that must come to hold."""
     end = time.monotonic() + seconds
     while not holds():

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from tests.e2e.launch import Answer, Live
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 class Raw:

@@ -110,14 +110,18 @@ def test_a_deadline_that_cannot_be_kept_is_shed_and_not_expired(strict: Live) ->
     quiet(strict, "slow")
     for _ in range(3):
         assert strict.infer("slow", content(0.3)).status == 200
-    before = quiet(strict, "slow")
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(strict.infer, "slow", content(SECONDS))
-        until(lambda: strict.statistics("slow")["jackfield_outstanding_requests"] == 1)
-        answer = strict.infer("slow", {**content(0.0), "parameters": {"timeout": 50_000}})
-        assert "this one's deadline is in 0.05 s" in refusal(answer, 429)
-        assert int(answer.headers["retry-after"]) >= 1
-        assert running.result().status == 200
+    for _ in range(5):
+        before = quiet(strict, "slow")
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(strict.infer, "slow", content(SECONDS))
+            until(lambda: strict.statistics("slow")["jackfield_outstanding_requests"] == 1)
+            answer = strict.infer("slow", {**content(0.0), "parameters": {"timeout": 50_000}})
+            in_time = not running.done()
+            assert running.result().status == 200
+        if in_time:  # or this machine stood still while the step ran, and there was nothing to wait for
+            break
+    assert "this one's deadline is in 0.05 s" in refusal(answer, 429)
+    assert int(answer.headers["retry-after"]) >= 1
     after = quiet(strict, "slow")
     expired, accepted = "jackfield_requests_total:expired", "jackfield_requests_accepted_total"
     assert (after[expired] - before[expired], after[accepted] - before[accepted]) == (0, 1)

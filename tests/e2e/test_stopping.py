@@ -23,7 +23,7 @@ from tests.e2e.sockets import Raw, content, doubled, head, post, rows
 from tests.plugins.generation import tiny
 
 MODELS = Path(__file__).with_name("models.py")
-PATIENCE = 30.0
+PATIENCE = 60.0
 PLACEMENTS = ("thread", "process")
 LONG = 600.0  # a test that had to wait for it would fail
 

@@ -20,7 +20,7 @@ from jackfield.types import Capabilities
 from jackfield.work import Response, Result, State, Step, StepReport, Wait, Work
 from tests.core.engine.plain import InOrder, Planned, everything, when_free
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which a test that waits for a thread gives up: it is broken then, not slow."""
 Delivery = tuple[list[tuple[Work, Result]], list[StepReport]]
 

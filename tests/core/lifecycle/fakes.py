@@ -17,7 +17,7 @@ from jackfield_plugins import batching, placement, routing, scheduling
 
 P = ParamSpec("P")
 NOBODY = Observers([])
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which a test that waits for a thread gives up: it is broken then, not slow."""
 
 
