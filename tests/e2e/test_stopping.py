@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import signal
 import socket
@@ -19,8 +17,8 @@ from tests.e2e.company import refusal, until
 from tests.e2e.launch import Live, launched
 from tests.e2e.models import GATED
 from tests.e2e.processes import children, gone, stopped, workers
-from tests.e2e.sockets import Raw, content, doubled, head, post, rows
-from tests.plugins.generation import tiny
+from tests.e2e.sockets import Raw, content, doubled, post, rows
+from tests.e2e.streaming import Streaming, text_of, wide_context
 
 MODELS = Path(__file__).with_name("models.py")
 PATIENCE = 60.0
@@ -161,35 +159,9 @@ def listens(live: Live) -> bool:
     return True
 
 
-class Streaming:
-    """A stream of events, and what has come of it."""
-
-    def __init__(self, live: Live, path: str, **parameters: Any) -> None:
-        body = json.dumps({"temperature": 0, "ignore_eos": True, "model": "m", **parameters}).encode()
-        self._raw = Raw(live).send(head("POST", path, ("Content-Length", len(body))), body)
-        self._response = http.client.HTTPResponse(self._raw.socket, method="POST")
-        self._response.begin()
-        assert self._response.status == 200
-        self.events = [self._response.readline()]
-        assert self.events[0].startswith(b"data: ")
-
-    def rest(self) -> list[Any]:
-        """All events, decoded; raises if the answer was cut off."""
-        while line := self._response.readline():
-            self.events.append(line)
-        self._raw.close()
-        texts = [line.removeprefix(b"data: ").strip() for line in self.events if line.strip()]
-        return [text.decode() if text == b"[DONE]" else json.loads(text) for text in texts]
-
-
 @pytest.fixture(scope="module")
 def decoder(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """A tiny Llama with a long context."""
-    folder = tmp_path_factory.mktemp("tiny")
-    tiny.save("llama-tied", folder)
-    path = folder / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "max_position_embeddings": 32768}))
-    return {"source": str(folder), "backend": {"name": "torch-decoder", "kv_cache_mib": 256}}
+    return wide_context(tmp_path_factory.mktemp("tiny"))
 
 
 STREAMS: dict[str, Callable[[Live, int], Streaming]] = {
@@ -229,9 +201,3 @@ def test_streams_that_do_not_finish_end_with_an_error(tmp_path: Path, decoder: d
             assert last["error"]
         ended(live)
         gone(started)
-
-
-def text_of(events: list[Any]) -> str:
-    """What the events of either protocol say."""
-    told = [one for one in events if one != "[DONE]"]
-    return "".join(one["text_output"] if "text_output" in one else one["choices"][0]["text"] for one in told)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
@@ -140,14 +140,22 @@ def _requests(server: Server) -> Iterator[Metric]:
     refused = CounterMetricFamily(
         "jackfield_requests_refused", "Requests that were not accepted, by reason.", labels=(*LABELS, "reason")
     )
-    for version in server.versions:
-        counts, labels = version.statistics, (version.model, version.name)
+    for labels, counts in _ledgers(server):
         accepted.add_metric(labels, counts.accepted)
         for state in ("completed", "failed", "cancelled", "expired"):
             settled.add_metric((*labels, state), getattr(counts, state))
         for reason in ("shed", "invalid", "unavailable"):
             refused.add_metric((*labels, reason), counts.refused.get(reason, 0))
     yield from (accepted, settled, refused)
+
+
+def _ledgers(server: Server) -> Iterator[tuple[tuple[str, str], Any]]:
+    """By model and version; under no version what those did that are gone, so that a model's sum never falls."""
+    for model in server.models.values():
+        if model.past.accepted or model.past.refused:
+            yield (model.name, ""), model.past
+    for version in server.versions:
+        yield (version.model, version.name), version.statistics
 
 
 def _outstanding(version: Version) -> float:

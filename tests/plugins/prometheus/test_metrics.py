@@ -203,7 +203,7 @@ def test_a_value_on_a_bound_belongs_to_its_bucket() -> None:
 
 
 @in_loop
-async def test_a_version_that_is_gone_leaves_no_series_and_one_of_the_same_name_goes_on() -> None:
+async def test_a_version_that_is_gone_leaves_its_requests_only_and_one_of_the_same_name_goes_on() -> None:
     registry = plugged(observer=dict(prometheus.jackfield_observers()), endpoint=dict(prometheus.jackfield_endpoints()))
     config = configured() | {"observers": {"prometheus": {"triton_names": True}}, "endpoints": {"metrics": {}}}
     app = App(Server(config, registry=registry))
@@ -213,7 +213,10 @@ async def test_a_version_that_is_gone_leaves_no_series_and_one_of_the_same_name_
             await server.load("double", section.model_copy(update={"version": version}))
             await server.submit(make_request()).future
         found = _parsed((await _asked(app, "/metrics", "GET"))[1])
-        assert {dict(labels)["version"] for _, labels in found if "version" in dict(labels)} == {"3"}
+        assert {dict(labels)["version"] for _, labels in found if "version" in dict(labels)} == {"3", ""}
+        left = {name for name, labels in found if dict(labels).get("version") == ""}
+        assert left == {f"jackfield_requests{one}_total" for one in ("", "_accepted", "_refused")}
+        assert sum(value for (name, _), value in found.items() if name == "jackfield_requests_accepted_total") == 5
         counted = [value for (name, _), value in found.items() if name == "jackfield_rows_total"]
         times = [value for (name, _), value in found.items() if name == "jackfield_request_seconds_count"]
         assert (counted, times) == ([2.0], [2.0])
