@@ -29,6 +29,8 @@ log = structlog.get_logger("jackfield.lifecycle")
 
 Post = Callable[[Callable[[], None]], None]
 
+_BETWEEN_LOOKS = 0.005  # seconds
+
 
 class ReplicaGroup:
     """Used on the event loop, except where `Placement.start` and `Replica.stop` run in threads.
@@ -136,6 +138,8 @@ class ReplicaGroup:
 
     async def stop(self, timeout: float) -> None:
         """Stop all, each within `timeout` seconds; while that is done already, with less time than before."""
+        if self.isolated and not self._abandoned:
+            timeout = await self._drained(timeout)
         self.abandon()
         self.lost.fail("it is being stopped")
         post = self._told[0]
@@ -143,6 +147,17 @@ class ReplicaGroup:
         for outcome in await asyncio.gather(*stops, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 log.error("a replica did not stop cleanly", model=self._model, exc_info=outcome)
+
+    async def _drained(self, timeout: float) -> float:
+        """Wait until what was accepted is answered, while those that die are still started again and others go on with
+        their works; what is left of `timeout` then."""
+        now = asyncio.get_running_loop().time
+        until = now() + timeout
+        while not self._abandoned and (left := until - now()) > 0:
+            if not len(self.lost) and not any(replica.outstanding for replica in self.all):
+                return left
+            await asyncio.sleep(_BETWEEN_LOOKS)
+        return 0.0
 
     def forget(self) -> None:
         """Once it is stopped: give back what was read of the model, whoever still looks at what became of it."""

@@ -257,7 +257,6 @@ class Version:
 
     async def unload(self, timeout: float) -> None:
         """Refuse new requests, answer the accepted ones within `timeout` seconds, and free everything."""
-        self._group.abandon()
         if self.state is VersionState.UNLOADED:
             return
         if self.state is VersionState.FAILED:  # it may have died after it was ready

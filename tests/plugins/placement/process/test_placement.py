@@ -197,6 +197,23 @@ async def test_it_is_reconfigured_while_it_runs() -> None:
 
 
 @in_loop
+async def test_a_worker_that_dies_while_it_is_drained_costs_nobody_an_answer() -> None:
+    server = Server(_config("Slow", batching={"policy": "none"}))
+    await server.start()
+    await server.loaded()
+    works = [asyncio.ensure_future(server.infer("m", _x(first))) for first in range(8)]
+    await asyncio.sleep(0)
+    stopping = asyncio.ensure_future(server.stop())
+    await asyncio.sleep(0)
+    for pid in _children():
+        os.kill(pid, signal.SIGKILL)
+    for first, response in enumerate(await asyncio.gather(*works)):
+        assert (next(iter(response.outputs.values())) == _x(first)["x"] + 1).all()
+    await stopping
+    assert not _children()
+
+
+@in_loop
 async def test_requests_that_wait_are_cancelled_when_it_stops() -> None:
     server = Server(_config("Slow", batching={"policy": "none"}) | {"server": {"drain_timeout_s": 0.1}})
     await server.start()
