@@ -154,7 +154,7 @@ class ReplicaGroup:
         now = asyncio.get_running_loop().time
         until = now() + timeout
         while not self._abandoned and (left := until - now()) > 0:
-            if not len(self.lost) and not any(replica.outstanding for replica in self.all):
+            if not len(self.lost) and not any(replica.cost for replica in self.all):
                 return left
             await asyncio.sleep(_BETWEEN_LOOKS)
         return 0.0
