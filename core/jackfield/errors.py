@@ -51,6 +51,11 @@ class ExecutionFailed(JackfieldError):
     """The model raised, or returned something that does not match its signature, for this request alone."""
 
 
+class OutOfMemory(ExecutionFailed):
+    """The device has not enough memory for a step of this size. Smaller steps are formed from then on; a request that
+    is too large by itself fails."""
+
+
 class LoadError(JackfieldError):
     """A model could not be opened, probed or warmed up. The version becomes `failed` with this as its reason."""
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 def printed(name: str, *arguments: str) -> str:
     """What `python -m benchmarks.NAME ARGUMENTS` prints; it must end with status 0."""
     words = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
-    run = subprocess.run(words, check=False, cwd=ROOT, capture_output=True, text=True, timeout=110)
+    run = subprocess.run(words, check=False, cwd=ROOT, capture_output=True, text=True, timeout=280)
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout
 

@@ -80,9 +80,11 @@ OFFERED = {
         )
     ),
     *(f"jackfield_plugins.open_inference.{module}" for module in ("compression", "headers", "texts")),
+    *(f"jackfield_plugins.torch.{module}" for module in ("device_tensors", "staging")),
 }
 """What a plugin offers to others: reading checkpoints and text, for encoders as for decoders; what endpoints know of
-models that read text; and HTTP's part of a request, which is the same in every protocol."""
+models that read text; HTTP's part of a request, which is the same in every protocol; and tensors on CUDA devices, whose
+memory PyTorch holds."""
 
 EXPORTED = (*modules(CORE),)
 

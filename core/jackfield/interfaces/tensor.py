@@ -6,7 +6,8 @@ import time
 from abc import abstractmethod
 from collections.abc import Sequence
 
-from jackfield.errors import ExecutionFailed
+from jackfield.errors import ExecutionFailed, OutOfMemory
+from jackfield.interfaces.batching import Capacity
 from jackfield.interfaces.executor import Executor
 from jackfield.interfaces.joining import cut, is_of_rows, join, join_padded, part, stacked
 from jackfield.padding import Lengths, Padding
@@ -25,6 +26,8 @@ class TensorExecutor(Executor):
 
     If `capabilities.mixed_shapes`, a tensor that the signature calls ragged may be an array of objects, one array a
     row, where its rows differ in shape: inputs come to `run` so, and outputs may be returned so.
+
+    If `run` raises OutOfMemory, steps have at most half as many rows from then on; the loop runs the parts of this one.
     """
 
     padding: Padding | None = None
@@ -33,6 +36,7 @@ class TensorExecutor(Executor):
         self.signature = signature
         self.capabilities = capabilities
         self._ragged = any(spec.ragged for spec in signature.outputs)
+        self._fits = 2**31  # rows of a step, as far as running out of memory has told
 
     @abstractmethod
     def run(self, inputs: dict[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
@@ -52,7 +56,11 @@ class TensorExecutor(Executor):
         inputs, wanted = step.payload
         report = step.work[0].report
         start = time.perf_counter()
-        outputs = self.run(inputs, wanted)
+        try:
+            outputs = self.run(inputs, wanted)
+        except OutOfMemory:
+            self._fits = max(1, min(self._fits, step.rows // 2))
+            raise
         ran = time.perf_counter()
         self._check(outputs, wanted, step.rows)
         if self.padding is not None:
@@ -66,6 +74,10 @@ class TensorExecutor(Executor):
         if self._ragged:
             return Outcome([stacked(self.signature, own) for own in parts])
         return Outcome([Response(own) for own in parts])
+
+    def capacity(self) -> Capacity:
+        """`capabilities.max_rows`, or half of what once was too much for the device's memory, whichever is less."""
+        return Capacity(rows=min(self.capabilities.max_rows or 2**31, self._fits))
 
     def _check_rows(self, spec: TensorSpec, array: Array, rows: int) -> None:
         if array.shape != (rows,):

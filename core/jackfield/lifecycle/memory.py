@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from jackfield.errors import LoadError
 from jackfield.interfaces import Backend
+from jackfield.types import Device
 
 _CGROUP = Path("/sys/fs/cgroup")
 _MOST_FILES = 10_000
@@ -61,6 +63,18 @@ def _system() -> int | None:
     except (OSError, ValueError):
         pass
     return max(free, 0)
+
+
+def check_room(source: str, device: Device) -> None:
+    """Raise LoadError if the weights of `source` alone are more than `device` has free. Of the processor nothing is
+    asked, whose weights may be mapped; what steps take beside weights, warming up with the largest will tell."""
+    need, free = artifact_bytes(source), device.memory_free
+    if device.kind != "cpu" and free is not None and need > free:
+        total = "" if device.memory_total is None else f" of {shown(device.memory_total)}"
+        raise LoadError(
+            f"'{source}' needs {shown(need)} of memory for its weights alone, and '{device.name}' has {shown(free)} "
+            f"free{total}"
+        )
 
 
 def shown(count: int) -> str:

@@ -25,7 +25,7 @@ from jackfield.interfaces import (
 )
 from jackfield.interfaces.engine import Facts
 from jackfield.lifecycle.expecting import expected
-from jackfield.lifecycle.memory import resident_bytes
+from jackfield.lifecycle.memory import check_room, resident_bytes
 from jackfield.lifecycle.padding import settle_padding
 from jackfield.lifecycle.policies import own_policy, suited
 from jackfield.lifecycle.probe import settle_batch_axis
@@ -79,6 +79,7 @@ class Opener:
         device = self._device(backend_name, backend, share)
         self.backend, self.device = type(backend), device.name
         self.platform = f"{backend_name}_{artifact.kind}"
+        check_room(self.config.source, device)
         backend.expected = expected(self.config, self.registry)
         executor = self._guarded(f"backend '{backend_name}'", lambda: backend.open(artifact, device))
         progress("loading", 1, 1)

@@ -9,13 +9,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from jackfield import Artifact, Backend, Capabilities, Device, Executor, Options
+from jackfield import Artifact, Backend, Capabilities, Datatype, Device, Executor, Options
 from jackfield.errors import LoadError
+from jackfield_plugins.onnx.binding import BoundOnnxExecutor
 from jackfield_plugins.onnx.devices import CUDA, devices
 from jackfield_plugins.onnx.executor import OnnxExecutor
 from jackfield_plugins.onnx.signature import describe
 
 _CPU = "CPUExecutionProvider"
+_HOST_ONLY = {Datatype.BYTES, Datatype.BF16}
+"""Datatypes whose tensors cannot be brought to a device from NumPy arrays."""
 _ON_CUDA = (CUDA, "TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider")
 
 
@@ -82,6 +85,9 @@ class OnnxRuntimeBackend(Backend):
             )
         session.disable_fallback()
         signature = artifact.signature or describe(session, artifact.metadata.get("unranked", ()))
+        plain = not {spec.datatype for spec in (*signature.inputs, *signature.outputs)} & _HOST_ONLY
+        if device.kind == "cuda" and plain:
+            return BoundOnnxExecutor(session, signature, Capabilities(), "cuda", _index(device))
         return OnnxExecutor(session, signature, Capabilities())
 
     def _providers(self, device: Device, available: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
@@ -101,7 +107,7 @@ class OnnxRuntimeBackend(Backend):
                 raise LoadError(f"'provider_options' names '{name}', which is not in 'providers' ({', '.join(names)})")
         if any(name in _ON_CUDA for name in names) != (device.kind == "cuda"):
             raise LoadError(f"device '{device.name}' does not go with the providers {', '.join(names)}")
-        index = device.name.partition(":")[2] or "0"
+        index = str(_index(device))
         chosen: list[tuple[str, dict[str, str]]] = []
         for name in names:
             own = {"device_id": index} if name in _ON_CUDA else {}
@@ -128,6 +134,10 @@ class OnnxRuntimeBackend(Backend):
         for key, value in (config | settings.session_config).items():
             options.add_session_config_entry(key, value)
         return options
+
+
+def _index(device: Device) -> int:
+    return int(device.name.partition(":")[2] or 0)
 
 
 def _reason(error: Exception, path: Path) -> str:

@@ -43,7 +43,7 @@ class OnnxExecutor(TensorExecutor):
         except InvalidRequest:
             raise
         except Exception as error:
-            raise ExecutionFailed(_reason(error)) from error
+            raise ExecutionFailed(reason(error)) from error
         return {n: _encode(a) if a.dtype.kind in "OU" else a for n, a in zip(outputs, results, strict=True)}
 
     def close(self) -> None:
@@ -94,7 +94,8 @@ def _encode(array: Array) -> Array:
     return raw.reshape(array.shape)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """The runtime's first line, without places in its own source."""
     text = (str(error).splitlines() or [type(error).__name__])[0]
     text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
     return re.sub(r"/onnxruntime_src/\S+ ", "", text).strip()

@@ -6,15 +6,15 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from jackfield import Array, Capabilities, Signature, Step, TensorExecutor
-from jackfield.errors import ExecutionFailed, InvalidRequest, Unavailable
+from jackfield.errors import ExecutionFailed, InvalidRequest, OutOfMemory, Unavailable
 from jackfield_plugins.tensorrt.allocating import output_allocator
 from jackfield_plugins.tensorrt.engine import Engine, Shape
 from jackfield_plugins.tensorrt.graphs import Captured, Graphs
 from jackfield_plugins.tensorrt.module import Module
 from jackfield_plugins.tensorrt.options import TensorRTOptions
 from jackfield_plugins.tensorrt.profiles import Profile, fits
-from jackfield_plugins.tensorrt.staging import Staged, Staging
-from jackfield_plugins.tensorrt.tensors import as_array, to_host, torch_dtypes
+from jackfield_plugins.torch.device_tensors import as_array, to_host, torch_dtypes
+from jackfield_plugins.torch.staging import Staged, Staging
 
 
 class TensorRTExecutor(TensorExecutor):
@@ -45,7 +45,7 @@ class TensorRTExecutor(TensorExecutor):
         self._staging = Staging(torch, device)
         own_graphs = 0 if module.captures_graphs else options.cuda_graphs
         self._graphs = Graphs(torch, own_graphs, options.graph_after)
-        dtypes = torch_dtypes(torch)
+        dtypes = torch_dtypes()
         self._dtypes = {spec.name: dtypes[spec.datatype] for spec in (*signature.inputs, *signature.outputs)}
         self._allocators: dict[tuple[int, str], Any] = {}
         self._broken = ""
@@ -54,7 +54,10 @@ class TensorRTExecutor(TensorExecutor):
         """The joined inputs, on their way to the device, and which outputs anybody wants."""
         inputs, wanted = super().prepare(step)
         if not self._broken and self._profile({name: array.shape for name, array in inputs.items()}) is not None:
-            inputs = self._guarded(lambda: self._staging.bring(inputs))
+            try:
+                return self._staging.bring(inputs), wanted
+            except self._torch.cuda.OutOfMemoryError:
+                pass  # the step before may give some back; `run` tries again
         return inputs, wanted
 
     def run(self, inputs: dict[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
@@ -170,9 +173,9 @@ class TensorRTExecutor(TensorExecutor):
             return call()
         except torch.cuda.OutOfMemoryError as error:
             torch.cuda.empty_cache()
-            raise ExecutionFailed("the device has not enough memory for this step") from error
+            raise OutOfMemory("the device has not enough memory for this step") from error
         except RuntimeError as error:
             text = (str(error).splitlines() or [""])[0]
-            if "CUDA" in text:
+            if text.startswith("CUDA error"):
                 self._broken = text
             raise ExecutionFailed(f"the device failed: {text}") from error

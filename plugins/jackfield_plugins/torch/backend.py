@@ -5,13 +5,15 @@ from __future__ import annotations
 import copy
 import platform
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from jackfield import Artifact, Backend, Capabilities, Device, Executor, Options
+from jackfield.cuda import cuda_devices
 from jackfield.errors import LoadError
 from jackfield_plugins.torch.executor import TorchExecutor, argument_builder
+from jackfield_plugins.torch.on_cuda import CudaTorchExecutor
 
 
 class TorchOptions(Options):
@@ -22,6 +24,11 @@ class TorchOptions(Options):
     is opened last decides."""
     compile: bool = False
     """Whether the model is compiled by torch.compile, which needs a C++ compiler and takes its time during warm-up."""
+    compile_mode: Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"] = "default"
+    """How torch.compile goes about it; `reduce-overhead` captures CUDA graphs, where it should go with `buckets`."""
+    buckets: bool = False
+    """Whether a compiled model sees only those numbers of rows that it is warmed up with: steps are filled up to the
+    next, and each is compiled for itself instead of one for all."""
 
 
 class TorchBackend(Backend):
@@ -43,9 +50,10 @@ class TorchBackend(Backend):
         found: list[Device] = []
         try:
             if torch.cuda.is_available():
+                free = {one.device.name: one.device.memory_free for one in cuda_devices()}
                 for index in range(torch.cuda.device_count()):
-                    about = torch.cuda.get_device_properties(index)
-                    found.append(Device(f"cuda:{index}", "cuda", about.name, about.total_memory))
+                    name, about = f"cuda:{index}", torch.cuda.get_device_properties(index)
+                    found.append(Device(name, "cuda", about.name, about.total_memory, free.get(name)))
         except Exception:
             found.clear()  # a driver that is too old or broken: no device of its can be used
         description = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
@@ -68,11 +76,14 @@ class TorchBackend(Backend):
             raise LoadError(
                 f"PyTorch cannot open '{artifact.source}' on '{device.name}': {type(error).__name__}: {text}"
             ) from error
+        buckets: Sequence[int] = ()
         if self.settings.compile:
-            model = torch.compile(model, dynamic=True)
+            buckets = self.expected.rows if self.settings.buckets else ()
+            model = torch.compile(model, dynamic=not buckets, mode=self.settings.compile_mode)
         capabilities = Capabilities(max_rows=artifact.metadata.get("max_rows"))
         bounds = artifact.metadata.get("bounds") or ()
-        return TorchExecutor(model, arguments, artifact.signature, capabilities, target, bounds)
+        cls = CudaTorchExecutor if target.type == "cuda" else TorchExecutor
+        return cls(model, arguments, artifact.signature, capabilities, target, bounds, buckets)
 
     def _model(self, artifact: Artifact, device: Any) -> tuple[Any, Any]:
         import torch

@@ -9,13 +9,15 @@ import numpy as np
 
 from jackfield import Array, Capabilities, Datatype, Signature, TensorExecutor
 from jackfield.errors import ExecutionFailed, InvalidRequest
+from jackfield_plugins.torch.buckets import filled_up, first_rows
 
 Arguments = Callable[[list[Any]], tuple[Sequence[Any], dict[str, Any]]]
 
 
 class TorchExecutor(TensorExecutor):
     """Calls `model` with what `arguments` makes of the tensors, in the signature's order. `bounds` limits the lengths
-    of inputs' axes: (input, axis, least, most).
+    of inputs' axes: (input, axis, least, most). `buckets`: ascending numbers of rows that steps are filled up to, so
+    that a compiled model sees few shapes; empty: steps stay as they are.
 
     On the CPU arrays become tensors without a copy, and tensors arrays. Whatever the model raises passes through;
     running out of memory leaves the executor usable.
@@ -29,6 +31,7 @@ class TorchExecutor(TensorExecutor):
         capabilities: Capabilities,
         device: Any,
         bounds: Sequence[tuple[str, int, int, int]] = (),
+        buckets: Sequence[int] = (),
     ) -> None:
         import torch
 
@@ -38,8 +41,10 @@ class TorchExecutor(TensorExecutor):
         self._arguments = arguments
         self._device = device
         self._bounds = bounds
+        self._buckets = buckets
         self._on_host = device.type == "cpu"
-        self._inputs = tuple((spec.name, spec.datatype is Datatype.BF16) for spec in signature.inputs)
+        self._inputs = tuple(spec.name for spec in signature.inputs)
+        self._halves = frozenset(spec.name for spec in signature.inputs if spec.datatype is Datatype.BF16)
         self._names = signature.output_names
 
     def run(self, inputs: dict[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
@@ -51,40 +56,53 @@ class TorchExecutor(TensorExecutor):
                     f"axis {axis} of input '{name}' has length {inputs[name].shape[axis]}, and the model was exported "
                     f"for lengths of {least} to {most}"
                 )
+        if not self._buckets:
+            return self._ran(inputs, outputs)
+        rows, filled = filled_up(self.signature, inputs, self._buckets)
+        return first_rows(self.signature, self._ran(filled, outputs), rows)
+
+    def close(self) -> None:
+        """Let go of the model."""
+        self._model = None
+
+    def _ran(self, inputs: dict[str, Array], outputs: Sequence[str]) -> dict[str, Array]:
+        """The outputs as arrays, of steps as they are."""
+        return {name: self._array(tensor) for name, tensor in self._called(inputs, outputs).items()}
+
+    def _called(self, inputs: dict[str, Array], outputs: Sequence[str]) -> dict[str, Any]:
+        """The outputs as tensors, where the model leaves them."""
         with self._torch.inference_mode():
-            args, kwargs = self._arguments([self._tensor(inputs[name], half) for name, half in self._inputs])
+            args, kwargs = self._arguments([self._input(name, inputs) for name in self._inputs])
             result = self._model(*args, **kwargs)
             if isinstance(result, Mapping) and all(name in result for name in self._names):
-                return {name: self._array(name, result[name]) for name in outputs}
+                return {name: self._tensor(name, result[name]) for name in outputs}
             leaves = [leaf for leaf in _leaves(result) if leaf is not None]
             if len(leaves) != len(self._names):
                 raise ExecutionFailed(f"the model returned {len(leaves)} tensors, its signature has {len(self._names)}")
-            return {
-                name: self._array(name, leaf) for name, leaf in zip(self._names, leaves, strict=True) if name in outputs
-            }
+            named = zip(self._names, leaves, strict=True)
+            return {name: self._tensor(name, leaf) for name, leaf in named if name in outputs}
 
-    def close(self) -> None:
-        """Let go of the model, and of the memory that PyTorch keeps for it on a GPU."""
-        self._model = None
-        if not self._on_host:
-            self._torch.cuda.empty_cache()
-
-    def _tensor(self, array: Array, half: bool) -> Any:
+    def _input(self, name: str, inputs: dict[str, Array]) -> Any:
+        """An input as a tensor on the device."""
+        array = inputs[name]
         if not array.flags.c_contiguous:
             array = np.ascontiguousarray(array)
         if not array.flags.writeable:
             array = np.asarray(_Writeable(array))
         tensor = self._torch.from_numpy(array)
-        if half:
+        if name in self._halves:
             tensor = tensor.view(self._torch.bfloat16)
         return tensor if self._on_host else tensor.to(self._device)
 
-    def _array(self, name: str, tensor: Any) -> Array:
-        if not isinstance(tensor, self._torch.Tensor):
-            raise ExecutionFailed(f"output '{name}' is a {type(tensor).__name__}, and must be a tensor")
+    def _tensor(self, name: str, value: Any) -> Any:
+        if not isinstance(value, self._torch.Tensor):
+            raise ExecutionFailed(f"output '{name}' is a {type(value).__name__}, and must be a tensor")
+        return value.detach()
+
+    def _array(self, tensor: Any) -> Array:
         if tensor.dtype is self._torch.bfloat16:
             tensor = tensor.view(self._torch.uint16)
-        array: Array = (tensor if self._on_host else tensor.cpu()).detach().numpy()
+        array: Array = tensor.cpu().numpy()
         return array
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from jackfield import Array, Artifact, Device
+from jackfield import Array, Artifact, Device, Expected
 from jackfield.errors import ExecutionFailed, InvalidRequest, LoadError
 from jackfield_plugins.torch.backend import TorchBackend, TorchOptions
 from jackfield_plugins.torch.executor import TorchExecutor
@@ -153,16 +153,35 @@ def test_threads_are_the_process_own(tmp_path: Path) -> None:
 
 
 def test_compiling_is_asked_of_pytorch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[bool] = []
+    asked: list[tuple[bool, str]] = []
+    seen: list[int] = []
 
-    def compiled(model: Any, dynamic: bool) -> Any:
-        asked.append(dynamic)
-        return model
+    def compiled(model: Any, dynamic: bool, mode: str) -> Any:
+        asked.append((dynamic, mode))
+
+        def called(x: Tensor) -> Any:
+            seen.append(len(x))
+            return model(x)
+
+        return called
 
     monkeypatch.setattr(torch, "compile", compiled)
-    executor = executor_of(programs.mlp(tmp_path / "m.pt2"), options=TorchOptions(compile=True))
-    assert asked == [True]
-    assert alone(executor, {"x": floats(1, 16)})["output"].shape == (1, 4)
+    path = programs.mlp(tmp_path / "m.pt2", max=64)
+    executor = executor_of(path, options=TorchOptions(compile=True))
+    assert asked == [(True, "default")]
+    assert alone(executor, {"x": floats(3, 16)})["output"].shape == (3, 4)
+    assert seen == [3]
+    options = TorchOptions(compile=True, buckets=True, compile_mode="reduce-overhead")
+    backend = TorchBackend(options)
+    backend.expected = Expected((1, 4, 8), 8)
+    filled = backend.open(TorchLoader(TorchLoaderOptions()).load(str(path)), CPU)
+    assert asked[1:] == [(False, "reduce-overhead")]
+    assert isinstance(filled, TorchExecutor)
+    x = floats(3, 16)
+    np.testing.assert_allclose(
+        alone(filled, {"x": x})["output"], alone(executor, {"x": x})["output"], rtol=1e-5, atol=1e-6
+    )
+    assert seen[1:] == [4, 3]
 
 
 @pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jackfield import Array
-from jackfield_plugins.tensorrt.tensors import Buffer
+from jackfield_plugins.torch.device_tensors import Buffer
 
 
 class Slot:

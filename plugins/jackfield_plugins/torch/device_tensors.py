@@ -8,22 +8,14 @@ from typing import Any
 import numpy as np
 
 from jackfield import Array, Datatype
+from jackfield_plugins.torch.program import datatypes
 
 Shape = tuple[int, ...]
 
 
-def torch_dtypes(torch: Any) -> Mapping[Datatype, Any]:
-    """PyTorch's name for each datatype that a plan's tensors can have."""
-    return {
-        Datatype.FP32: torch.float32,
-        Datatype.FP16: torch.float16,
-        Datatype.BF16: torch.bfloat16,
-        Datatype.INT64: torch.int64,
-        Datatype.INT32: torch.int32,
-        Datatype.INT8: torch.int8,
-        Datatype.UINT8: torch.uint8,
-        Datatype.BOOL: torch.bool,
-    }
+def torch_dtypes() -> Mapping[Datatype, Any]:
+    """PyTorch's name for each datatype. Imports torch."""
+    return {datatype: dtype for dtype, datatype in datatypes().items()}
 
 
 class Buffer:
