@@ -174,9 +174,8 @@ STREAMS: dict[str, Callable[[Live, int], Streaming]] = {
 }
 
 
-@pytest.mark.parametrize("placement", PLACEMENTS)
-def test_streams_finish(tmp_path: Path, decoder: dict[str, Any], placement: str) -> None:
-    model = {**decoder, "placement": {"name": placement}}
+def test_streams_finish(tmp_path: Path, decoder: dict[str, Any]) -> None:
+    model = {**decoder, "placement": {"name": "process"}}
     with serving(tmp_path, m=model) as live:
         undisturbed = {name: begin(live, 60).rest() for name, begin in STREAMS.items()}
         started = children(live.process.pid)
@@ -188,10 +187,8 @@ def test_streams_finish(tmp_path: Path, decoder: dict[str, Any], placement: str)
         gone(started)
 
 
-@pytest.mark.parametrize("placement", PLACEMENTS)
-def test_streams_that_do_not_finish_end_with_an_error(tmp_path: Path, decoder: dict[str, Any], placement: str) -> None:
-    model = {**decoder, "placement": {"name": placement}}
-    with serving(tmp_path, drain_s=0.3, m=model) as live:
+def test_streams_that_do_not_finish_end_with_an_error(tmp_path: Path, decoder: dict[str, Any]) -> None:
+    with serving(tmp_path, drain_s=0.3, m=decoder) as live:
         started = children(live.process.pid)
         streams = [begin(live, 30_000) for begin in STREAMS.values()]
         live.process.send_signal(signal.SIGTERM)

@@ -21,6 +21,7 @@ from tests.e2e.streaming import Streaming, text_of, wide_context
 
 MODELS = Path(__file__).with_name("models.py")
 RESTARTS = {"limit": 1000, "delay_s": 0.05, "max_delay_s": 0.2}
+SAMPLED = {"temperature": 0.8, "seed": 7}
 PLACEMENT = {"name": "process", "silence_s": 1}
 
 
@@ -105,17 +106,25 @@ def test_killed_again_and_again_while_requests_wait_and_run(tmp_path: Path) -> N
         balanced(live, "gated", rounds * each)
 
 
+@pytest.fixture(scope="module")
+def generating(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    folder = tmp_path_factory.mktemp("generating")
+    with serving(folder, m=wide_context(folder / "tiny")) as live:
+        yield live
+
+
+@pytest.fixture(scope="module")
+def undisturbed(generating: Live) -> list[str]:
+    return [text_of(stream(generating).rest()), text_of(stream(generating, **SAMPLED).rest())]
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-def test_streams_go_on_with_the_same_tokens(tmp_path: Path, number: signal.Signals) -> None:
-    model = wide_context(tmp_path / "tiny")
-    sampled = {"temperature": 0.8, "seed": 7}
-    with serving(tmp_path, m=model) as live:
-        undisturbed = [stream(live), stream(live, **sampled)]
-        expected = [text_of(one.rest()) for one in undisturbed]
-        streams = [stream(live), stream(live, **sampled)]
-        struck(live, number)
-        assert [text_of(one.rest()) for one in streams] == expected
-        assert quiet(live, "m")["jackfield_requests_total:completed"] == 4
+def test_streams_go_on_with_the_same_tokens(generating: Live, undisturbed: list[str], number: signal.Signals) -> None:
+    before = quiet(generating, "m")["jackfield_requests_total:completed"]
+    streams = [stream(generating), stream(generating, **SAMPLED)]
+    struck(generating, number)
+    assert [text_of(one.rest()) for one in streams] == undisturbed
+    assert quiet(generating, "m")["jackfield_requests_total:completed"] == before + 2
 
 
 def stream(live: Live, **parameters: Any) -> Streaming:

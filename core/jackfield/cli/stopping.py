@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import threading
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
-from pathlib import Path
-from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Any
 
 import structlog
 import uvicorn
 
+from jackfield.cli.watchdog import Watchdog, end_now
 from jackfield.server import Server
 
 log = structlog.get_logger("jackfield.serving")
@@ -40,14 +37,12 @@ class Stopping:
         self._runner = runner
         self._loop = asyncio.get_running_loop()
         self._asked = 0
-        self._left: SimpleQueue[float] = (
-            SimpleQueue()
-        )  # the one thing of `queue` that may be used in a signal's handler
+        self._watchdog = Watchdog(end_now)
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def listen(self) -> None:
         """Stop at signals from now on. In the main thread."""
-        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+        self._watchdog.start()
         for number in _SIGNALS:
             signal.signal(number, self._signalled)
 
@@ -60,7 +55,7 @@ class Stopping:
         """In the main thread, between any two instructions."""
         self._asked += 1
         limit = self._server.config.server.drain_timeout_s
-        self._left.put(limit + _SLACK if self._asked == 1 else _AT_ONCE if self._asked == 2 else 0)
+        self._watchdog.within(limit + _SLACK if self._asked == 1 else _AT_ONCE if self._asked == 2 else 0)
         with suppress(RuntimeError):  # the loop is closed: it is about to end
             self._loop.call_soon_threadsafe(self._heard, signal.Signals(number).name, self._asked)
 
@@ -86,23 +81,3 @@ class Stopping:
             left = max(until - time.monotonic(), _READING)
             config.timeout_graceful_shutdown = left  # type: ignore[assignment]  # uvicorn says int, and takes any
             self._runner.should_exit = True
-
-    def _watch(self) -> None:
-        until: float | None = None
-        while True:
-            try:
-                until = time.monotonic() + self._left.get(timeout=until and max(until - time.monotonic(), 0.0))
-            except Empty:
-                end_now()
-
-
-def end_now() -> None:
-    """End this process and its children, whatever they are doing. Not for the main thread."""
-    telling = threading.Thread(target=log.error, args=("it did not stop in time, and is ended",), daemon=True)
-    telling.start()  # the log may be what hangs
-    telling.join(0.5)
-    for children in Path("/proc/self/task").glob("*/children"):
-        with suppress(OSError, ValueError):
-            for pid in children.read_text().split():
-                os.kill(int(pid), signal.SIGKILL)
-    os._exit(1)
