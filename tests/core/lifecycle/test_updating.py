@@ -15,7 +15,7 @@ from jackfield.interfaces import Executor
 from jackfield.lifecycle.state import VersionState
 from jackfield.lifecycle.statistics import Statistics
 from jackfield.server import Server
-from jackfield.testing import ScriptedExecutor, make_request
+from jackfield.testing import ScriptedExecutor, ScriptedSequences, Stepwise, make_request
 from jackfield.work import Response
 from tests.core.lifecycle.fakes import PATIENCE, configured, entered, in_loop, plugged, until
 
@@ -308,3 +308,29 @@ async def test_without_the_memory_for_both_nothing_is_loaded_and_the_other_order
         assert "`update: {order: in-place}`" in str(no.value)
         assert len(made.all) == 1
         await _asked(server)
+
+
+@in_loop
+async def test_a_stream_ends_on_the_version_that_began_it() -> None:
+    made: list[ScriptedSequences] = []
+
+    def make() -> Executor:
+        made.append(ScriptedSequences(10**6))
+        return made[-1]
+
+    server = Server(configured(), registry=plugged(make, batching={"continuous": Stepwise}))
+    asked: dict[str, Any] = {"tokens": 10**5}
+    async with server:
+        async with server.stream(make_request(value=1.0, parameters=asked), buffer=10**5) as stream:
+            first = await anext(stream)
+            update = asyncio.create_task(server.load("double", _next("2")))
+            await until(lambda: server.models["double"].version().name == "2")
+            async with server.stream(make_request(value=5.0, parameters={"tokens": 2})) as other:
+                assert [one.outputs["y"].item() for one in [piece async for piece in other]] == [10.0, 11.0]
+            assert other.work is not None
+            assert other.work.version.name == "2"
+            assert (stream.work is not None and stream.work.version.name, update.done()) == ("1", False)
+            rest = [piece.outputs["y"].item() async for piece in stream]
+        assert [first.outputs["y"].item(), *rest] == [2.0 + n for n in range(10**5)]
+        assert (await update).name == "2"
+        assert (_whole(server).completed, made[0].free) == (2, made[0].blocks)
