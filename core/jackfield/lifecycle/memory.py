@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 from pathlib import Path
 
 from jackfield.errors import LoadError
@@ -35,6 +37,17 @@ def resident_bytes() -> int:
     except (OSError, ValueError, IndexError):
         pass
     return 0
+
+
+def give_back() -> None:
+    """Return to the system what is free of this process' memory. A model leaves holes in the heap, which would grow
+    with each update. Not on the event loop."""
+    gc.collect()  # a version, its replicas and their engines know each other
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError):  # another libc
+        return
+    trim(0)
 
 
 def free_bytes(backend: type[Backend] | None, device: str) -> int | None:

@@ -39,6 +39,7 @@ log = structlog.get_logger("jackfield.loading")
 
 T = TypeVar("T")
 
+_REST = 3.0  # after each run of a gentle warm-up, as a multiple of it
 _WORTH_OVERLAPPING = 0.001  # seconds: below this a step is over before preparing the next beside it has paid
 
 
@@ -67,6 +68,8 @@ class Opener:
         self.backend: type[Backend] | None = None
         self.device = "cpu"
         """Where it was opened last, and by what, if it was in this process."""
+        self.gently = False
+        """Whether requests are answered on the same machine meanwhile, to whom it is to leave time."""
         self.bytes = 0
         """By how much this process grew meanwhile, over all replicas."""
 
@@ -192,7 +195,7 @@ class Opener:
                 own = declared.rows if declared is not None and declared.rows else policy.sizes()
                 sizes = sorted({min(rows, most) for rows in own}) or [1]
                 began = time.perf_counter()
-                took = warm_up(executor, sizes, length, declared, progress)
+                took = warm_up(executor, sizes, length, declared, progress, _REST if self.gently else 0.0)
                 self._spent("warm_up_s", began)
         elif policy.pad is not None:
             raise LoadError("`pad` is not possible with this model's backend: it maps no tensors to tensors")

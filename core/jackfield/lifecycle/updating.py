@@ -13,7 +13,7 @@ import structlog
 from jackfield.config.models import ModelConfig
 from jackfield.engine.bisect import public
 from jackfield.errors import JackfieldError, LoadError, NotFound, Unavailable
-from jackfield.lifecycle.memory import artifact_bytes, shown
+from jackfield.lifecycle.memory import artifact_bytes, give_back, shown
 from jackfield.lifecycle.model import Model
 from jackfield.lifecycle.state import VersionState
 from jackfield.lifecycle.statistics import Statistics
@@ -173,7 +173,7 @@ class Updater:
         if lacking:
             new.refuse(lacking)
         else:
-            await new.load()
+            await new.load(gently=True)
         if new.state is VersionState.FAILED:
             raise self._fallen(model, new)
         if main and before is not None and before.state is VersionState.READY:
@@ -236,6 +236,7 @@ class Updater:
             model.gone(version)
 
         await asyncio.gather(*(ended(version) for version in versions))
+        await asyncio.to_thread(give_back)
 
 
 def _lacking(config: ModelConfig, old: Version | None) -> str:

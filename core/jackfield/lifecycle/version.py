@@ -134,8 +134,10 @@ class Version:
         replicas = [replica for replica in self.replicas if hasattr(replica, "executor_state")]
         return {replica.name: state for replica in replicas if (state := replica.executor_state())}
 
-    async def load(self) -> None:
-        """Start the replicas, one after another; afterwards the version is ready or failed. Never raises LoadError."""
+    async def load(self, *, gently: bool = False) -> None:
+        """Start the replicas, one after another; afterwards the version is ready or failed. Never raises LoadError.
+        `gently`: others serve meanwhile, and are left time."""
+        self._group.opener.gently = gently
         self._enter(VersionState.LOADING)
         self._shown = self._now()
         group = self._group

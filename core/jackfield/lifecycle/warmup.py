@@ -17,13 +17,20 @@ Progress = Callable[[str, int, int], None]
 
 
 _MOST_BUCKETS = 16
+_LONGEST_REST = 1.0  # seconds after one run
 
 
 def warm_up(
-    executor: TensorExecutor, sizes: Sequence[int], length: int, declared: WarmUp | None, progress: Progress
+    executor: TensorExecutor,
+    sizes: Sequence[int],
+    length: int,
+    declared: WarmUp | None,
+    progress: Progress,
+    rest: float = 0.0,
 ) -> float:
     """Run each of `sizes` rows once; return the seconds that the smallest took, run again.
 
+    `rest`: how many times as long as each run a pause is made after it, for what else runs on the machine.
     Where axes are padded, single rows of up to 16 buckets follow, evenly chosen, and the largest step of all: most rows
     in the largest bucket. All combinations would take too long, and these reach every length and the most memory.
     Raises LoadError naming the size at which the model failed.
@@ -43,12 +50,15 @@ def warm_up(
             for name, axes in padding.inputs.items():
                 if name in inputs:
                     inputs[name] = stretched(inputs[name], {number: lengths[place] for number, place in axes})
+        start = time.perf_counter()
         try:
             executor.run(inputs, names)
         except Exception as error:  # a model is foreign code
             raise LoadError(
                 f"the model failed to warm up with {rows} rows{at}: {type(error).__name__}: {error}"
             ) from error
+        if rest:
+            time.sleep(min(rest * (time.perf_counter() - start), _LONGEST_REST))
     progress("warming up", len(runs), len(runs))
     smallest = sample(executor.signature, sizes[0], length, declared)
     start = time.perf_counter()

@@ -1,28 +1,57 @@
-"""Whether a model's weights fit onto a device."""
+"""What a version takes of memory, what there is, and that it comes back."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from jackfield import Device
-from jackfield.errors import LoadError
-from jackfield.lifecycle.memory import check_room
+from jackfield.interfaces import Artifact, Backend, Executor
+from jackfield.lifecycle.memory import artifact_bytes, free_bytes, give_back, resident_bytes, shown
+from jackfield.types import Device
+
+MIB = 2**20
 
 
-def test_weights_that_do_not_fit_say_what_they_need_and_what_there_is(tmp_path: Path) -> None:
-    source = tmp_path / "m.onnx"
-    source.write_bytes(bytes(3 << 20))
-    full = Device("cuda:0", "cuda", "", 80 << 30, 2 << 20)
-    with pytest.raises(LoadError, match=r"needs 3\.0 MiB .* alone, and 'cuda:0' has 2\.0 MiB free of 80\.0 GiB"):
-        check_room(str(source), full)
-    check_room(str(source), Device("cuda:0", "cuda", "", 80 << 30, 3 << 20))
+class Known(Backend):
+    """Tells of one device how much is free, and of others nothing."""
+
+    @classmethod
+    def devices(cls) -> Sequence[Device]:
+        return [Device("cuda:0", "cuda", memory_free=5 * MIB), Device("cuda:1", "cuda"), Device("cpu", "cpu")]
+
+    def open(self, artifact: Artifact, device: Device) -> Executor:
+        raise NotImplementedError
 
 
-def test_where_nobody_knows_it_is_tried(tmp_path: Path) -> None:
-    source = tmp_path / "m.onnx"
-    source.write_bytes(bytes(3 << 20))
-    check_room(str(source), Device("cuda:0", "cuda"))
-    check_room(str(source), Device("cpu", "cpu", "", 1, 1))  # whose weights may be mapped
-    check_room("module:Class", Device("cuda:0", "cuda", "", 1, 1))
+def test_what_lies_on_disk_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    for name in ("one", "deep/two"):
+        (tmp_path / name).write_bytes(b"x" * 1000)
+    sources = (str(tmp_path), str(tmp_path / "one"), "module:Class", str(tmp_path / "none"))
+    assert [artifact_bytes(source) for source in sources] == [2000, 1000, 0, 0]
+
+
+def test_a_device_tells_what_is_free_or_nobody_knows() -> None:
+    assert free_bytes(Known, "cuda:0") == 5 * MIB
+    assert free_bytes(Known, "cuda:1") is None
+    for backend, device in ((Known, "cpu"), (None, "cpu")):
+        free = free_bytes(backend, device)
+        assert free is None or free > MIB
+
+
+def test_what_is_free_goes_back_to_the_system() -> None:
+    if not resident_bytes():
+        pytest.skip("the system does not tell what a process has")
+    held = [bytes(100_000) for _ in range(2000)]  # below what the heap takes as pages of its own
+    last = held[-1]
+    most = resident_bytes()
+    del held
+    give_back()
+    assert len(last) == 100_000
+    assert resident_bytes() < most - 100 * MIB
+
+
+def test_numbers_are_for_people() -> None:
+    assert [shown(n) for n in (0, MIB * 3 // 2, 5 * 2**30)] == ["0.0 MiB", "1.5 MiB", "5.0 GiB"]

@@ -16,7 +16,7 @@ from jackfield.lifecycle.state import VersionState
 from jackfield.lifecycle.statistics import Statistics
 from jackfield.server import Server
 from jackfield.testing import ScriptedExecutor, ScriptedSequences, Stepwise, make_request
-from jackfield.work import Response
+from jackfield.work import Outcome, Response, Step
 from tests.core.lifecycle.fakes import PATIENCE, configured, entered, in_loop, plugged, until
 
 MODEL = configured()["models"]["double"]
@@ -231,7 +231,7 @@ async def test_an_update_goes_on_without_whoever_asked_for_it_and_ends_when_the_
 async def test_updates_leave_nothing_behind() -> None:
     server, made = _server()
     async with server:
-        for number in range(60):
+        for number in range(20):
             await server.load("double", _next(f"v{number}"))
             await _asked(server)
             made.all[:] = [made.all[-1]]
@@ -245,7 +245,7 @@ async def test_updates_leave_nothing_behind() -> None:
             return gone() is None and before() is None
 
         await until(forgotten)
-        assert _whole(server).completed == 60
+        assert _whole(server).completed == 20
 
 
 @in_loop
@@ -310,27 +310,38 @@ async def test_without_the_memory_for_both_nothing_is_loaded_and_the_other_order
         await _asked(server)
 
 
+class Gated(ScriptedSequences):
+    """Makes no step while `gate` is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def execute(self, step: Step) -> Outcome:
+        assert self.gate.wait(PATIENCE)
+        return super().execute(step)
+
+
 @in_loop
 async def test_a_stream_ends_on_the_version_that_began_it() -> None:
-    made: list[ScriptedSequences] = []
+    made: list[Gated] = []
 
     def make() -> Executor:
-        made.append(ScriptedSequences(10**6))
+        made.append(Gated())
         return made[-1]
 
     server = Server(configured(), registry=plugged(make, batching={"continuous": Stepwise}))
-    asked: dict[str, Any] = {"tokens": 10**5}
-    async with server:
-        async with server.stream(make_request(value=1.0, parameters=asked), buffer=10**5) as stream:
-            first = await anext(stream)
-            update = asyncio.create_task(server.load("double", _next("2")))
-            await until(lambda: server.models["double"].version().name == "2")
-            async with server.stream(make_request(value=5.0, parameters={"tokens": 2})) as other:
-                assert [one.outputs["y"].item() for one in [piece async for piece in other]] == [10.0, 11.0]
-            assert other.work is not None
-            assert other.work.version.name == "2"
-            assert (stream.work is not None and stream.work.version.name, update.done()) == ("1", False)
-            rest = [piece.outputs["y"].item() async for piece in stream]
-        assert [first.outputs["y"].item(), *rest] == [2.0 + n for n in range(10**5)]
-        assert (await update).name == "2"
+    async with server, server.stream(make_request(value=1.0, parameters={"tokens": 50})) as stream:
+        first = await anext(stream)
+        made[0].gate.clear()
+        update = asyncio.create_task(server.load("double", _next("2")))
+        await until(lambda: server.models["double"].version().name == "2")
+        async with server.stream(make_request(value=5.0, parameters={"tokens": 2})) as other:
+            assert [one.outputs["y"].item() for one in [piece async for piece in other]] == [10.0, 11.0]
+        assert (other.work and other.work.version.name, update.done()) == ("2", False)
+        made[0].gate.set()
+        rest = [piece.outputs["y"].item() async for piece in stream]
+        assert [first.outputs["y"].item(), *rest] == [2.0 + n for n in range(50)]
+        assert (stream.work and stream.work.version.name, (await update).name) == ("1", "2")
         assert (_whole(server).completed, made[0].free) == (2, made[0].blocks)
