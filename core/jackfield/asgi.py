@@ -9,33 +9,43 @@ from typing import Any
 import structlog
 
 from jackfield.clock import Clock
-from jackfield.errors import PluginError
-from jackfield.interfaces.endpoint import Endpoint, Receive, Route, Scope, Send, Shortcut
+from jackfield.errors import ConfigError, Forbidden, JackfieldError, QuotaExceeded, Unauthenticated
+from jackfield.interfaces.endpoint import Endpoint, Receive, Scope, Send
+from jackfield.keys.entries import ADMIN
 from jackfield.plugins.registry import Registry
 from jackfield.server import Server, Source
-from jackfield.web.respond import send_json
+from jackfield.web.guard import Guard
+from jackfield.web.site import Site
 
 log = structlog.get_logger("jackfield.asgi")
+
+_REASONS: Mapping[type[JackfieldError], str] = {
+    Unauthenticated: "unauthenticated",
+    Forbidden: "forbidden",
+    QuotaExceeded: "quota",
+}
 
 
 class App:
     """Serves the endpoints of `server`. `wait`: start-up lasts until every model is ready, and fails if one fails;
-    otherwise models load while the app answers already, as not ready."""
+    otherwise models load while the app answers already, as not ready.
+
+    `admin` serves what changes the server, if the configuration gives that an address of its own; it is not served here
+    then."""
 
     def __init__(self, server: Server, *, wait: bool = True) -> None:
         self.server = server
         self._wait = wait
-        self._routes: dict[str, Route] = {}
-        self._longest = 1
-        owner: dict[str, str] = {}
+        guard = Guard(server.keys, self._turned_away)
+        self._site, self.admin = Site(guard), Site(guard)
+        apart = server.config.server.admin is not None
         for name, options in server.config.endpoints.items():
             endpoint: Endpoint = server.registry.get("endpoint", name)(options, server)
             for route in endpoint.routes():
-                prefix = "/" + route.prefix.strip("/")
-                if prefix in self._routes:
-                    raise PluginError(f"endpoints '{owner[prefix]}' and '{name}' both claim the path '{prefix}'")
-                self._routes[prefix], owner[prefix] = route, name
-                self._longest = max(self._longest, prefix.count("/"))
+                (self.admin if apart and route.right == ADMIN else self._site).add(route, name)
+        if apart and not self.admin:
+            raise ConfigError("server.admin: nothing would be served there, since 'endpoints' does not name 'admin'")
+        self.shortcut = self._site.shortcut
 
     @asynccontextmanager
     async def lifespan(self, app: Any = None) -> AsyncIterator[None]:
@@ -51,38 +61,13 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI 3."""
-        kind = scope["type"]
-        if kind == "http":
-            path = scope["path"]
-            root = scope.get("root_path", "")
-            if root and path.startswith(root):
-                path = path[len(root) :]
-                scope = {**scope, "path": path}
-            route = self._find(path)
-            if route is not None:
-                await route.app(scope, receive, send)
-            else:
-                await send_json(send, 404, {"error": "there is nothing at this path"})
-        elif kind == "lifespan":
+        if scope["type"] == "lifespan":
             await self._run_lifespan(receive, send)
-        elif kind == "websocket":
-            await send({"type": "websocket.close", "code": 1000})
+        else:
+            await self._site(scope, receive, send)
 
-    def shortcut(self, method: str, path: str, headers: Mapping[bytes, bytes]) -> Shortcut | None:
-        """What takes in requests with this head without ASGI; None if only the app does."""
-        route = self._find(path)
-        return None if route is None or route.shortcut is None else route.shortcut(method, path, headers)
-
-    def _find(self, path: str) -> Route | None:
-        if self._longest == 1:
-            end = path.find("/", 1)
-            return self._routes.get(path if end < 0 else path[:end])
-        parts = path.split("/", self._longest + 1)
-        for count in range(min(self._longest, len(parts) - 1), 0, -1):
-            route = self._routes.get("/".join(parts[: count + 1]))
-            if route is not None:
-                return route
-        return None
+    def _turned_away(self, error: JackfieldError) -> None:
+        self.server.observers.refused("", _REASONS.get(type(error), "forbidden"))
 
     async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

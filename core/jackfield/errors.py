@@ -6,6 +6,8 @@ about status codes.
 
 from __future__ import annotations
 
+from math import ceil
+
 
 class JackfieldError(Exception):
     """Base of all errors that Jackfield raises on purpose; its text is safe to show to a client."""
@@ -34,9 +36,26 @@ class Unavailable(JackfieldError):
         super().__init__(message)
         self.retry_after = retry_after
 
+    @property
+    def whole_seconds(self) -> int:
+        """`retry_after` as Retry-After has it."""
+        return max(ceil(self.retry_after), 1)
+
 
 class Overloaded(Unavailable):
     """A queue is full. Said before any costly work; counted as shed. The client may retry later."""
+
+
+class QuotaExceeded(Unavailable):
+    """A key has used up what it may ask for. The client may retry after `retry_after` seconds; others are served."""
+
+
+class Unauthenticated(JackfieldError):
+    """There is no key with the request where one is needed, or none that is known. Never says which keys there are."""
+
+
+class Forbidden(JackfieldError):
+    """The key is known, and has not been given the right to this. The client must not retry."""
 
 
 class Expired(JackfieldError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,9 +16,12 @@ from jackfield.clients import Clients
 from jackfield.clock import Clock, MonotonicClock
 from jackfield.config import load
 from jackfield.config.changes import changed, difference
+from jackfield.config.keys import Entries, read_keys
 from jackfield.config.models import Config, ModelConfig
 from jackfield.engine.bisect import public
-from jackfield.errors import ConfigError, InvalidRequest, JackfieldError, LoadError, NotFound, Unavailable
+from jackfield.errors import ConfigError, InvalidRequest, JackfieldError, LoadError, NotFound, Unavailable, Unsupported
+from jackfield.keys.caller import CALLER
+from jackfield.keys.ring import Ring
 from jackfield.lifecycle.model import Model
 from jackfield.lifecycle.observers import Observers
 from jackfield.lifecycle.statistics import Statistics
@@ -54,6 +58,9 @@ class Server:
 
     `config`: a path to YAML, a mapping of the same shape, a checked `Config`, or a list of model sources. Raises
     ConfigError or PluginError at once if it is wrong. All methods are for the event loop on which it was started.
+
+    Whoever runs the process sets `drain`, what has it drain and end, `read`, what reads the configuration anew, and
+    `renewals`, what else is to be read anew then. `keys` are those that endpoints are asked with.
     """
 
     def __init__(self, config: Source, *, registry: Registry | None = None, clock: Clock | None = None) -> None:
@@ -61,7 +68,14 @@ class Server:
         self.registry = registry if registry is not None else Registry.installed()
         self.config = config if isinstance(config, Config) else load(config, self.registry)
         self.clock: Clock = clock if clock is not None else MonotonicClock()
-        self.models: dict[str, Model] = {}
+        self.keys = Ring(self.clock)
+        self.renewals: list[Callable[[], None]] = []
+        self.drain: Callable[[], None] | None = None
+        self.read: Callable[[], Config] | None = None
+        if isinstance(config, str | Path):
+            self.read = partial(load, config, self.registry)
+        self._take_keys(read_keys(self.config.server.keys), self.config)
+        self._models: dict[str, Model] = {}
         self.observers = Observers(
             [
                 (name, self.registry.get("observer", name)(options, self))
@@ -70,7 +84,7 @@ class Server:
         )
         self.clients = Clients(self.clock)
         self._reloading = asyncio.Lock()
-        self._updater = Updater(self.models, self._make, self._configured, self.clock.now)
+        self._updater = Updater(self._models, self._make, self._configured, self.clock.now)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loading: asyncio.Task[None] | None = None
         self._heart: asyncio.Task[None] | None = None
@@ -102,7 +116,7 @@ class Server:
         if self._loading is None:
             raise Unavailable("the server was not started")
         await asyncio.shield(self._loading)
-        failure = first_failure(self.versions)
+        failure = first_failure([version for model in self._models.values() for version in model.shown])
         if failure is not None:
             raise failure
 
@@ -129,14 +143,22 @@ class Server:
             await asyncio.gather(self._heart, return_exceptions=True)
 
     @property
+    def models(self) -> Mapping[str, Model]:
+        """All models by name; while a request is handled, those that its key may use."""
+        caller = CALLER.get()
+        if caller is None:
+            return self._models
+        return {name: model for name, model in self._models.items() if caller.may_use(name)}
+
+    @property
     def versions(self) -> list[Version]:
-        """All versions of all models: those that can be asked for, and one of each name that comes, goes, or failed."""
+        """All versions of `models`: those that can be asked for, and one of each name that comes, goes, or failed."""
         return [version for model in self.models.values() for version in model.shown]
 
     @property
     def _held(self) -> list[Version]:
         """All that hold anything of the machine."""
-        return [version for model in self.models.values() for version in model.all]
+        return [version for model in self._models.values() for version in model.all]
 
     @property
     def started(self) -> bool:
@@ -151,11 +173,16 @@ class Server:
     @property
     def ready(self) -> bool:
         """Whether it runs and every model is ready that was not unloaded."""
-        return self.started and all(model.ready or not model.wanted for model in self.models.values())
+        return self.started and all(model.ready or not model.wanted for model in self._models.values())
 
     def model(self, name: str) -> Model:
-        """The model by its name; raises NotFound, or Unavailable if the server was never started."""
-        model = self.models.get(name)
+        """The model by its name; raises NotFound, also if whoever asks may not use it, or Unavailable if the server was
+        never started."""
+        model = self._models.get(name)
+        if model is not None:
+            caller = CALLER.get()
+            if caller is not None and not caller.may_use(name):
+                model = None
         if model is None:
             if self._loop is None:
                 raise Unavailable(NOT_STARTED)
@@ -278,9 +305,16 @@ class Server:
 
     async def reload(self, config: Config) -> Reloaded:
         """Go on with `config`: models that it adds are loaded, those that it does not have any more are unloaded, and
-        those that differ in what cannot be changed while they run are rolled, all models at once."""
+        those that differ in what cannot be changed while they run are rolled, all models at once. Keys are read anew,
+        and `renewals` called, on another thread: what is read anew by whoever runs the server.
+
+        Raises ConfigError, and then nothing has changed, if something is wrong with these."""
         self._check_running()
         async with self._reloading:
+            entries = await asyncio.to_thread(read_keys, config.server.keys)
+            for renew in self.renewals:
+                await asyncio.to_thread(renew)
+            self._take_keys(entries, config)
             found = difference(self.config, config)
             failed: dict[str, str] = {}
 
@@ -304,6 +338,13 @@ class Server:
             )
             return Reloaded(changed, found.restart, failed, loaded, rolled, unloaded)
 
+    async def reread(self) -> Reloaded:
+        """Read the configuration again from where it came (`read`), on another thread, and `reload` it. Raises as that,
+        ConfigError if it is wrong now, and Unsupported if it came from no file."""
+        if self.read is None:
+            raise Unsupported("nothing to reload: the server was started with models, not with a configuration file")
+        return await self.reload(await asyncio.to_thread(self.read))
+
     async def _live(self, name: str, config: ModelConfig) -> None:
         async with self._updater.alone(name) as model:
             if model.main is None:  # unloaded by hand: it is loaded with this when somebody asks for it
@@ -317,6 +358,14 @@ class Server:
         self.config = self.config.model_copy(
             update={"models": {other: one for other, one in self.config.models.items() if other != name}}
         )
+
+    def _take_keys(self, entries: Entries | None, config: Config) -> None:
+        """Ask for these from now on. A server that had keys stays closed: being open needs a restart."""
+        keys = config.server.keys
+        if entries is not None and keys is not None:
+            self.keys.change(entries, keys.open_health)
+            settings = self.config.server.model_copy(update={"keys": keys})
+            self.config = self.config.model_copy(update={"server": settings})
 
     def _change(self, model: Model, version: Version, config: ModelConfig) -> None:
         version.reconfigure(config)
@@ -344,7 +393,7 @@ class Server:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(_HEARTBEAT)
-            for model in self.models.values():
+            for model in self._models.values():
                 for version in [*model.all]:
                     version.look()
             self.clients.look()

@@ -26,7 +26,7 @@ class State(StrEnum):
 class Request:
     """What an endpoint decoded. `outputs` empty means all; `priority` 1 is highest, 0 the default one; `timeout` is in
     seconds from acceptance; `tenant` and `trace` come from the transport. `stream`: whoever asks takes the answer in
-    pieces; otherwise there is exactly one response."""
+    pieces; otherwise there is exactly one response. `weight`: the tenant's share, where its key gives it one."""
 
     model: str
     inputs: dict[str, Array]
@@ -39,6 +39,7 @@ class Request:
     tenant: str = ""
     trace: str = ""
     stream: bool = False
+    weight: float | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -69,8 +70,8 @@ class StepReport:
 @dataclass(slots=True, eq=False)
 class Response:
     """What a request is answered with: output arrays, which may be views into a batch's own memory (read-only by
-    convention). `final` is False for all but the last response of a stream; those may tell how much of the work's cost
-    is `spent` with them."""
+    convention). `final` is False for all but the last response of a stream. One of work of many steps tells how much of
+    the work's cost is `spent` with it, for routers and quotas: tokens of the answer, at first of the prompt too."""
 
     outputs: dict[str, Array]
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -103,7 +104,8 @@ class Work:
     came with); the event loop, which settles, `final`, `finished` and `error`. `extra` belongs to whichever policy or
     executor runs the work (a generation's sequence, say).
     `version` is the one that accepted it. `continuation` is there once it may have to be continued elsewhere. `cost` is
-    what is left of what it costs its replica, as routers are told it (see `Candidate`).
+    what is left of what it costs its replica, as routers are told it (see `Candidate`). `caller`: the key that pays for
+    it, if any.
     """
 
     request: Request
@@ -127,6 +129,7 @@ class Work:
     lengths: tuple[int, ...] = ()
     shapes: Hashable = None
     cost: int = 1
+    caller: Any = None
 
     @property
     def state(self) -> State:

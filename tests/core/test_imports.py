@@ -38,6 +38,7 @@ FLOORS: dict[str, int] = {
     "jackfield.engine": 4,
     "jackfield.clients": 4,
     "jackfield.stream": 4,
+    "jackfield.keys": 4,
     "jackfield.plugins": 5,
     "jackfield.config": 6,
     "jackfield.logs": 7,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 import subprocess
 import sys
 import time
@@ -34,11 +35,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A server that is up. `process` is its own; nothing else is ended with it."""
+    """A server that is up. `process` is its own; nothing else is ended with it. `key` and `tls` are what it is
+    asked with."""
 
     port: int
     process: subprocess.Popen[bytes]
     log: Path
+    key: str = ""
+    tls: ssl.SSLContext | None = None
 
     @property
     def url(self) -> str:
@@ -49,9 +53,13 @@ class Live:
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """One request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        if self.tls is None:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        else:
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=self.tls)
         try:
-            connection.request(method, path, body, dict(headers or {}))
+            own = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+            connection.request(method, path, body, own | dict(headers or {}))
             response = connection.getresponse()
             return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
         finally:
@@ -82,9 +90,16 @@ class Live:
 
 @contextmanager
 def launched(
-    config: Mapping[str, Any], folder: Path, *, ready: bool = True, environ: Mapping[str, str] | None = None
+    config: Mapping[str, Any],
+    folder: Path,
+    *,
+    ready: bool = True,
+    environ: Mapping[str, str] | None = None,
+    key: str = "",
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Live]:
-    """Serve `config` on a port that the system chooses, ready unless `ready` is False; ended by SIGTERM."""
+    """Serve `config` on a port that the system chooses, ready unless `ready` is False; ended by SIGTERM. It is asked
+    with `key` and `tls`."""
     path, log = folder / "jackfield.yaml", folder / "server.log"
     settings = {**dict(config.get("server", {})), "port": 0}
     path.write_text(yaml.safe_dump({**config, "server": settings, "log": {"format": "json"}}))
@@ -96,7 +111,7 @@ def launched(
             env=None if environ is None else dict(environ),
         )
     try:
-        live = Live(_port(process, log), process, log)
+        live = Live(_port(process, log), process, log, key, tls)
         if ready:
             _until_ready(live)
         yield live

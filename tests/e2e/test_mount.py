@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
@@ -15,13 +17,15 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from jackfield import create_app
 from jackfield.errors import ConfigError, LoadError
+from jackfield.keys.hashing import hashed, new_key
 
 MODELS = Path(__file__).parent / "models.py"
 CONFIG = {"models": {"double": {"source": f"{MODELS}:Double"}}}
-ONE = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1, 2, 3, 4]}]}
+ONE: dict[str, Any] = {"inputs": [{"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1, 2, 3, 4]}]}
 
 
 class Stamp(BaseHTTPMiddleware):
@@ -128,3 +132,31 @@ def test_two_servers_in_one_process_do_not_mix() -> None:
 def test_a_wrong_configuration_is_said_before_anything_starts() -> None:
     with pytest.raises(ConfigError, match="did you mean 'max_batch_size'"):
         create_app({"models": {"double": {"source": "m.py:M", "batching": {"policy": "dynamic", "max_batch_sise": 3}}}})
+
+
+@pytest.mark.parametrize("prefix", ["", "/ai", "/deep/er"])
+def test_keys_are_asked_for_wherever_it_is_mounted(prefix: str) -> None:
+    key = new_key()
+    entries = f"alice: {{hash: '{hashed(key)}'}}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KEYS_OF_THIS_TEST", entries)
+        app = create_app({**CONFIG, "server": {"keys": {"env": "KEYS_OF_THIS_TEST"}}})
+    host = FastAPI(lifespan=app.lifespan)
+
+    @host.get("/double")
+    async def double() -> list[float]:
+        row = np.array([ONE["inputs"][0]["data"]], np.float32)
+        (found,) = (await app.server.infer("double", {"x": row})).outputs.values()
+        return list(found.ravel().tolist())
+
+    host.mount(prefix, app)
+    with TestClient(host) as client:
+        for path in ("/v2", "/v2/health/live", "/v2/models/double", "/v1/models", "/metrics", "/nothing", "/", "//v2"):
+            for method in ("GET", "HEAD", "OPTIONS", "POST"):
+                answer = client.request(method, prefix + path, headers={"host": "localhost/v2/health/live"})
+                assert answer.status_code == 401, path
+        with pytest.raises(WebSocketDisconnect), client.websocket_connect(f"{prefix}/v2/models/double"):
+            pass
+        assert client.get("/double").json() == [2, 4, 6, 8]  # the host's own, which has its own ways
+        client.headers["authorization"] = f"Bearer {key}"
+        assert answered(client, prefix).json()["outputs"][0]["data"] == [2, 4, 6, 8]

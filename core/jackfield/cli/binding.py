@@ -7,9 +7,10 @@ import socket
 from jackfield.errors import ConfigError
 
 
-def bound(host: str, port: int) -> socket.socket:
-    """A TCP socket bound to `host` and `port` (0: one that the system chooses); raises ConfigError with the reason."""
-    where = f"server.host, server.port: cannot listen on {host}:{port}"
+def bound(host: str, port: int, section: str = "server") -> socket.socket:
+    """A TCP socket bound to `host` and `port` (0: one that the system chooses), which stand in this `section`; raises
+    ConfigError with the reason."""
+    where = f"{section}.host, {section}.port: cannot listen on {host}:{port}"
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -37,6 +37,7 @@ def check(ctx: click.Context, config: str, overrides: tuple[str, ...]) -> None:
       jackfield check jackfield.yaml --set models.minilm.batching.policy=none
     """
     from jackfield.config import load
+    from jackfield.config.keys import read_keys
 
     registry = registry_of(ctx)
     checked = load(config, registry, overrides)
@@ -44,6 +45,9 @@ def check(ctx: click.Context, config: str, overrides: tuple[str, ...]) -> None:
     click.echo()
     click.echo(f"endpoints: {', '.join(checked.endpoints) or 'none'}")
     click.echo(f"observers: {', '.join(checked.observers) or 'none'}")
+    keys = read_keys(checked.server.keys)
+    if keys is not None:
+        click.echo(f"keys:      {', '.join(keys)}")
     click.echo(f"address:   {checked.server.host}:{checked.server.port}")
 
 

@@ -11,7 +11,7 @@ from jackfield.errors import PluginError
 if TYPE_CHECKING:
     from jackfield.plugins.registry import Registry
 
-OWN = ("serve", "check", "build", "plugins", "devices", "schema", "new-plugin")
+OWN = ("serve", "check", "build", "plugins", "devices", "schema", "new-plugin", "key", "reload")
 """The commands that do not come from plugins."""
 
 

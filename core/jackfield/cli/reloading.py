@@ -9,7 +9,7 @@ from collections.abc import Callable
 import structlog
 
 from jackfield.config import Config
-from jackfield.errors import JackfieldError
+from jackfield.errors import JackfieldError, Unsupported
 from jackfield.server import Server
 
 log = structlog.get_logger("jackfield.reloading")
@@ -20,7 +20,7 @@ class Reloading:
 
     def __init__(self, server: Server, read: Callable[[], Config] | None) -> None:
         self._server = server
-        self._read = read
+        server.read = read
         self._task: asyncio.Task[None] | None = None
         self._again = False
 
@@ -46,10 +46,11 @@ class Reloading:
                 log.exception("not reloaded")
 
     async def _reload(self) -> None:
-        if self._read is None:
-            log.warning("nothing to reload: the server was started with models, not with a configuration file")
+        try:
+            done = await self._server.reread()
+        except Unsupported as error:
+            log.warning(str(error))
             return
-        done = await self._server.reload(await asyncio.to_thread(self._read))
         for name, reason in done.failed.items():
             log.error("model was not changed", model=name, reason=reason)
         for path in done.restart:

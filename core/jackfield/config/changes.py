@@ -39,13 +39,18 @@ def difference(old: Config, new: Config) -> Difference:
     before, after = plain(old), plain(new)
     for part in Config.model_fields:
         if part != "models":
-            restart += _paths(before[part], after[part], part)
+            restart += [path for path in _paths(before[part], after[part], part) if not _is_of_keys(path, new)]
     differing = {n: one for n, one in new.models.items() if n in old.models and old.models[n] != one}
     rolled = {name: one for name, one in differing.items() if fixed(old.models[name], one)}
     live = {name: one for name, one in differing.items() if name not in rolled}
     added = {name: one for name, one in new.models.items() if name not in old.models}
     removed = tuple(name for name in old.models if name not in new.models)
     return Difference(live, rolled, added, removed, tuple(restart))
+
+
+def _is_of_keys(path: str, new: Config) -> bool:
+    """Whether the ring of keys has taken it up. To have no keys any more is another matter."""
+    return new.server.keys is not None and f"{path}.".startswith("server.keys.")
 
 
 def fixed(old: ModelConfig, new: ModelConfig) -> list[str]:

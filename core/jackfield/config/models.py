@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path as FilePath
 from typing import Annotated, Literal
 
 from pydantic import Field, SerializeAsAny, model_validator
@@ -40,6 +41,46 @@ class LimitsConfig(Options):
     """Most connections at a time; further ones are refused at once."""
 
 
+class KeysConfig(Options):
+    """Who may ask. Without this section anybody may; with it nobody without a key, on any path."""
+
+    file: FilePath | None = None
+    """A YAML file of the keys' entries by name, as `jackfield key new NAME` prints them. It holds no keys."""
+    env: Annotated[str, Field(min_length=1)] | None = None
+    """The environment variable that holds the same, in place of a file."""
+    open_health: bool = False
+    """Whether the paths that tell whether the server is alive and ready are open to those without a key."""
+
+    @model_validator(mode="after")
+    def _one_of(self) -> KeysConfig:
+        if (self.file is None) == (self.env is None):
+            raise problem("expected either 'file' or 'env'")
+        return self
+
+
+class TlsConfig(Options):
+    """HTTPS in place of HTTP, on all addresses. All files are PEM, and read again at `SIGHUP`."""
+
+    certificate: FilePath
+    """The server's certificate, followed by those between it and a root."""
+    key: FilePath | None = None
+    """Its private key; null: in the same file."""
+    key_password_env: Annotated[str, Field(min_length=1)] | None = None
+    """The environment variable that holds the password of the key, if it has one."""
+    client_ca: FilePath | None = None
+    """Certificates of authorities, read at the start only: clients must show a certificate that one of them has signed;
+    null: none is asked for."""
+
+
+class AdminListenerConfig(Options):
+    """An address of its own for the endpoint `admin`."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: Annotated[int, Field(ge=0, le=65535), NOT_BOOL]
+    """Port to listen on; 0 lets the system choose one."""
+
+
 class ServerConfig(Options):
     """Where the server listens, and what holds for all models."""
 
@@ -57,6 +98,12 @@ class ServerConfig(Options):
     """Seconds that accepted requests get to be answered when the server stops; those that are not fail then."""
     limits: LimitsConfig = LimitsConfig()
     """What one connection or request may take."""
+    keys: KeysConfig | None = None
+    """Who may ask; null: anybody."""
+    tls: TlsConfig | None = None
+    """HTTPS; null: HTTP."""
+    admin: AdminListenerConfig | None = None
+    """Where the endpoint `admin` is served, and nothing else; null: beside the others. For `jackfield serve` only."""
 
 
 class LogConfig(Options):

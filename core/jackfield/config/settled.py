@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from jackfield.config.document import Document, Path
-from jackfield.config.models import Config, ModelConfig, ModelSettings, Section, WarmUp
+from jackfield.config.models import Config, ModelConfig, ModelSettings, Section, ServerConfig, WarmUp
 from jackfield.config.sources import resolved
 from jackfield.config.updates import TensorFile, UpdateConfig
 from jackfield.options import Options
@@ -16,12 +16,21 @@ from jackfield.options import Options
 def settled(checked: Any, document: Document) -> Config:
     """`checked` (an instance of the full model) as a `Config`, with all paths made absolute."""
     return Config(
-        server=checked.server,
+        server=_server(checked.server, document),
         log=checked.log,
         models={name: _model(model, document, ("models", name)) for name, model in checked.models.items()},
         endpoints={name: _based(one, document, ("endpoints", name)) for name, one in checked.endpoints.items()},
         observers={name: _based(one, document, ("observers", name)) for name, one in checked.observers.items()},
     )
+
+
+def _server(checked: ServerConfig, document: Document) -> ServerConfig:
+    found = {
+        name: _based(value, document, ("server", name))
+        for name in ("keys", "tls")
+        if isinstance(value := getattr(checked, name), Options)
+    }
+    return checked.model_copy(update=found) if found else checked
 
 
 def _model(checked: Any, document: Document, path: Path) -> ModelConfig:

@@ -11,6 +11,7 @@ from jackfield.interfaces.plug import Plug
 from jackfield.options import Options
 
 if TYPE_CHECKING:
+    from jackfield.errors import JackfieldError
     from jackfield.server import Server
 
 Scope = MutableMapping[str, Any]
@@ -30,6 +31,10 @@ FindShortcut = Callable[[str, str, Mapping[bytes, bytes]], Shortcut | None]
 """The shortcut for requests with this method, path and headers (names in lower case), if there is one. Called once for
 all requests whose head is the same; it must not raise."""
 
+Refusal = Callable[[Mapping[bytes, bytes], "JackfieldError"], tuple[int, Sequence[tuple[bytes, bytes]], bytes]]
+"""Status, headers (without Content-Length) and body for a request with these headers that is refused before the app is
+asked: with Unauthenticated, Forbidden or QuotaExceeded. Called on the event loop; it must not raise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -38,11 +43,20 @@ class Route:
 
     `shortcut` may be given to save small requests the cost of ASGI, where the server is Jackfield's own. The answers
     must be those that `app` would give.
+
+    Where there are keys, nothing here is asked without one, and models that it may not use are not there for whoever
+    asks the server about them meanwhile. `right`: what the key must have been given beside that; paths with the right
+    `admin` are never served without a key, and are about all models. `health`: paths that tell no more than whether the
+    server is alive or ready, which a configuration may leave open. `refusal`: how the protocol says no; by default
+    `{"error": ...}`.
     """
 
     prefix: str
     app: ASGIApp
     shortcut: FindShortcut | None = None
+    right: str = ""
+    health: frozenset[str] = frozenset()
+    refusal: Refusal | None = None
 
 
 class Endpoint(Plug, ABC):

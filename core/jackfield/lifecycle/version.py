@@ -12,8 +12,19 @@ import structlog
 from jackfield.clock import Clock
 from jackfield.config.models import ModelConfig
 from jackfield.engine.bisect import public
-from jackfield.errors import Cancelled, InvalidRequest, JackfieldError, LoadError, Overloaded, Unavailable, Unsupported
+from jackfield.errors import (
+    Cancelled,
+    InvalidRequest,
+    JackfieldError,
+    LoadError,
+    NotFound,
+    Overloaded,
+    QuotaExceeded,
+    Unavailable,
+    Unsupported,
+)
 from jackfield.interfaces import Reconfigurable, Replica
+from jackfield.keys.caller import CALLER
 from jackfield.lifecycle.golden import check_golden
 from jackfield.lifecycle.group import ReplicaGroup
 from jackfield.lifecycle.memory import free_bytes
@@ -204,6 +215,13 @@ class Version:
 
         Room in one replica is enough: the router is asked when it is known what the request is."""
         error: Unavailable | None = None
+        caller = CALLER.get()
+        if caller is not None:
+            try:
+                caller.check()
+            except QuotaExceeded as exceeded:
+                self.refused(exceeded)
+                raise
         if self.state is VersionState.READY:
             for replica in self.replicas:
                 try:
@@ -279,6 +297,12 @@ class Version:
     def _submit(self, request: Request, told: Sink | None, stream: Stream | None = None) -> Work:
         if self.state is not VersionState.READY:
             raise self._unready()
+        caller = CALLER.get()
+        if caller is not None:
+            if not caller.may_use(self.model):
+                raise NotFound(f"Request for unknown model: '{self.model}' is not found")
+            caller.check()
+            request.tenant, request.weight = caller.tenant, caller.weight
         work = self._made(request, self._settled if stream is None else self._streamed)
         if stream is not None:
             work.future = stream
@@ -287,6 +311,9 @@ class Version:
         else:
             work.told = told
         work.replica.submit(work)
+        if caller is not None:
+            work.caller = caller
+            caller.charge(work.rows)
         self.statistics.accepted += 1
         self._observers.accepted(self.model, self.name, work)
         return work
@@ -331,6 +358,8 @@ class Version:
 
     def _settled(self, work: Work, result: Result) -> None:
         self._over(work)
+        if work.caller is not None and isinstance(result, Response):
+            work.caller.charge(tokens=result.spent)
         if work.told is not None:
             work.told(work, result)
             return
@@ -346,6 +375,8 @@ class Version:
     def _streamed(self, work: Work, result: Result) -> None:
         if work.final is not None:
             self._over(work)
+        if work.caller is not None and isinstance(result, Response):
+            work.caller.charge(tokens=result.spent)
         work.future.feed(work, result)
 
     def _over(self, work: Work) -> None:
@@ -400,6 +431,8 @@ class Version:
 def _reason(error: JackfieldError) -> str:
     if isinstance(error, Overloaded):
         return "shed"
+    if isinstance(error, QuotaExceeded):
+        return "quota"
     return "unavailable" if isinstance(error, Unavailable) else "invalid"
 
 

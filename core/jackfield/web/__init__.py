@@ -1,6 +1,7 @@
 """What endpoints share: reading a body within limits, exchanging a request for a response, sending it.
 
-`body` reads, `exchange` submits and waits, `respond` sends; `protocol` over `ending` is uvicorn's own, with limits.
+`body` reads, `exchange` submits and waits, `respond` sends; `protocol` over `ending` is uvicorn's own, with limits;
+`guard` stands before all of them and asks for keys.
 """
 
 from jackfield.interfaces.endpoint import Answer, ASGIApp, Message, Receive, Scope, Send, Shortcut, Withdraw

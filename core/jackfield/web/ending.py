@@ -79,8 +79,9 @@ class EndingProtocol(HttpToolsProtocol):
         if self._ended or self.transport.is_closing():
             return
         self._ended = True
-        if self.unfinished and self.transport.can_write_eof():
-            self.transport.write_eof()
+        if self.unfinished:
+            if self.transport.can_write_eof():  # not with TLS: the client knows by the answer that it is the last
+                self.transport.write_eof()
             self.flow.resume_reading()
             self._linger = self.loop.call_later(_LINGER, self.transport.close)
         else:

@@ -186,15 +186,15 @@ class Generation:
         self._said += sum(one.answer.said for one in over)
         if self.sequences and not pieces:
             return None
+        spent = sum([len(piece.tokens) for piece in pieces]) + (0 if self._prompt_told else self.prompt)
+        self._prompt_told = True
         more: dict[str, Any] = {"pieces": pieces}
         if self.prompt_likelihoods is not None and len(self.prompt_likelihoods) >= self.prompt:
             more["prompt_likelihoods"], self.prompt_likelihoods = self.prompt_likelihoods, None
         if self.sequences:
-            spent = sum([len(piece.tokens) for piece in pieces]) + (0 if self._prompt_told else self.prompt)
-            self._prompt_told = True
             return Response({}, more, final=False, spent=spent)
         more["usage"] = Usage(self.prompt, self._said, max(self._cached, 0))
-        return Response({} if stream else _arrays(pieces[0]), more)
+        return Response({} if stream else _arrays(pieces[0]), more, spent=spent)
 
     def _begin(self, sequence: Sequence) -> None:
         self._cache.begin(sequence, self._prefix(sequence))

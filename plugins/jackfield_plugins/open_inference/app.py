@@ -105,6 +105,11 @@ class OpenInferenceApp:
             return None
         return QuickInference(self._server, self._inference, self.refusal, target, path, headers).begin
 
+    def refused(self, headers: Headers, error: JackfieldError) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """What a request is answered with that is not let in. A `Refusal`."""
+        status, body, sent = self.refusal(headers, error)
+        return status, sent, body
+
     def refusal(self, headers: Headers, error: Exception, path: str = "") -> Answer:
         """What `error` is answered with. A fault of ours stands in the log, under the id that is in the answer."""
         identity, traceparent = request_id(headers), trace(headers)

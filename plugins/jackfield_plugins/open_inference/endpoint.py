@@ -9,6 +9,7 @@ from pydantic import Field
 
 from jackfield import Endpoint, Options, Route
 from jackfield_plugins.open_inference.app import OpenInferenceApp
+from jackfield_plugins.open_inference.paths import HEALTH
 
 if TYPE_CHECKING:
     from jackfield import Server
@@ -24,7 +25,7 @@ class OpenInferenceOptions(Options):
 
     tenant_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] | None = None
     """Header that names the tenant of a request, for schedulers that share by tenant; null: all are one tenant. Anybody
-    can send any header: set this only behind a proxy that sets it."""
+    can send any header: set this only behind a proxy that sets it. Where there are keys, the tenant is the key's."""
 
 
 class OpenInference(Endpoint):
@@ -39,4 +40,4 @@ class OpenInference(Endpoint):
 
     def routes(self) -> Sequence[Route]:
         """One app for all paths below `/v2`."""
-        return [Route("/v2", self._app, self._app.shortcut)]
+        return [Route("/v2", self._app, self._app.shortcut, health=HEALTH, refusal=self._app.refused)]

@@ -22,7 +22,7 @@ def ready(server: Server, target: Target) -> Answer:
         return 200, {"ready": True}
     waiting = [name for name, model in server.models.items() if model.wanted and not model.ready]
     names = ", ".join(f"'{name}'" for name in waiting[:10]) + (", ..." if len(waiting) > 10 else "")
-    reason = f"not ready: {names}" if server.started and waiting else _down(server)
+    reason = f"not ready: {names or 'a model'}" if server.started else _down(server)
     return server.config.server.not_ready_status, {"ready": False, "error": reason}
 
 

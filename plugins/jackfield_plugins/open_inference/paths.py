@@ -40,6 +40,8 @@ _FIXED = {
     "/v2/models/stats": Target(Route.ALL_STATS),
     "/v2/repository/index": Target(Route.INDEX),
 }
+HEALTH = frozenset(path for path, target in _FIXED.items() if target.route in (Route.LIVE, Route.READY))
+"""The paths that tell no more than whether the server is alive or ready."""
 _OF_MODEL = {
     (): Route.MODEL,
     ("ready",): Route.MODEL_READY,

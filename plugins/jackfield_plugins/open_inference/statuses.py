@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from math import ceil
-
 from jackfield.errors import (
     ExecutionFailed,
     Expired,
+    Forbidden,
     InvalidRequest,
     JackfieldError,
     NotFound,
     Overloaded,
+    QuotaExceeded,
     TooLarge,
+    Unauthenticated,
     Unavailable,
     Unsupported,
 )
@@ -25,7 +26,10 @@ _STATUSES: tuple[tuple[type[JackfieldError], int], ...] = (  # the first that fi
     (InvalidRequest, 400),
     (NotFound, 404),
     (Unsupported, 501),
+    (QuotaExceeded, 429),
     (Unavailable, 503),
+    (Unauthenticated, 401),
+    (Forbidden, 403),
     (Expired, 503),
     (ExecutionFailed, 500),
 )
@@ -41,7 +45,7 @@ def status_of(error: JackfieldError, overload_status: int) -> int:
 def headers_of(error: JackfieldError) -> list[tuple[bytes, bytes]]:
     """The headers that go with it."""
     if isinstance(error, Unavailable):
-        return [(b"retry-after", b"%d" % max(ceil(error.retry_after), 1))]
+        return [(b"retry-after", b"%d" % error.whole_seconds)]
     if isinstance(error, UnknownEncoding):
         return [(b"accept-encoding", b"gzip, deflate")]
     if isinstance(error, (TooLarge, BodyTimeout)):  # the body was not read: the connection cannot be used again

@@ -113,6 +113,11 @@ class OpenAIApp:
         encoding = headers.get(b"content-encoding")
         return body if encoding is None else await decompressed(body, encoding, self._limits.max_body_bytes)
 
+    def refused(self, headers: Headers, error: JackfieldError) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """What a request is answered with that is not let in. A `Refusal`."""
+        status, body, sent = self._refusal(headers, error, "")
+        return status, sent, body
+
     def _refusal(self, headers: Headers, error: Exception, path: str) -> Sent:
         """What `error` is answered with. A fault of ours stands in the log, under the id that is in the answer."""
         identity, traceparent = request_id(headers), trace(headers)

@@ -32,7 +32,7 @@ class OpenAIOptions(Options):
     tenant_header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] | None = None
     """Header that names the tenant of a request, for schedulers that share by tenant, and for the prefix cache, which
     tells no tenant of another's prompts; null: all are one tenant. Anybody can send any header: set this only behind a
-    proxy that sets it."""
+    proxy that sets it. Where there are keys, the tenant is the key's."""
 
 
 class OpenAI(Endpoint):
@@ -46,4 +46,5 @@ class OpenAI(Endpoint):
 
     def routes(self) -> Sequence[Route]:
         """One app for all paths."""
-        return [Route(prefix, self._app) for prefix in ("/v1", "/tokenize", "/detokenize")]
+        refusal = self._app.refused
+        return [Route(prefix, self._app, refusal=refusal) for prefix in ("/v1", "/tokenize", "/detokenize")]

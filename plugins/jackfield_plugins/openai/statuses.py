@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from math import ceil
 from typing import Any
 
 import orjson
@@ -11,11 +10,14 @@ import orjson
 from jackfield.errors import (
     ExecutionFailed,
     Expired,
+    Forbidden,
     InvalidRequest,
     JackfieldError,
     NotFound,
     Overloaded,
+    QuotaExceeded,
     TooLarge,
+    Unauthenticated,
     Unavailable,
     Unsupported,
 )
@@ -38,7 +40,10 @@ _KINDS: tuple[_Row, ...] = (  # subclasses stand before their base
     (NotFound, 404, INVALID, "not_found"),
     (Unsupported, 400, INVALID, "unsupported"),  # clients try again after every status from 500 on
     (Overloaded, 503, SERVER, "overloaded"),
+    (QuotaExceeded, 429, BUSY, "rate_limit_exceeded"),
     (Unavailable, 503, SERVER, "unavailable"),
+    (Unauthenticated, 401, INVALID, "invalid_api_key"),
+    (Forbidden, 403, INVALID, "permission_denied"),
     (Expired, 503, SERVER, "timeout"),
     (ExecutionFailed, 500, SERVER, "execution_failed"),
     (JackfieldError, 500, SERVER, None),
@@ -75,7 +80,7 @@ def event(content: dict[str, Any]) -> bytes:
 def headers_of(error: JackfieldError) -> list[tuple[bytes, bytes]]:
     """The headers that go with it."""
     if isinstance(error, Unavailable):
-        return [(b"retry-after", b"%d" % max(ceil(error.retry_after), 1))]
+        return [(b"retry-after", b"%d" % error.whole_seconds)]
     if isinstance(error, ExecutionFailed):
         return [(b"x-should-retry", b"false")]  # it would fail again, and clients try again after a 500
     if isinstance(error, BodyTimeout) or (isinstance(error, TooLarge) and not isinstance(error, Fault)):

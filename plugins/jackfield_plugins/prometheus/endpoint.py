@@ -22,7 +22,8 @@ class MetricsOptions(Options):
 
 
 class Metrics(Endpoint):
-    """Shows what the observer `prometheus` has seen; that must be configured too."""
+    """Shows what the observer `prometheus` has seen; that must be configured too. Where there are keys, one needs the
+    right `metrics`: they tell of all models and tenants' requests, so they are no model's."""
 
     options = MetricsOptions
 
@@ -30,7 +31,7 @@ class Metrics(Endpoint):
         """One path."""
         if not isinstance(self.server.observers.all.get("prometheus"), Prometheus):
             raise ConfigError("endpoints.metrics: it shows the observer 'prometheus', which `observers:` does not name")
-        return [Route(cast(MetricsOptions, self.settings).path, self._answer)]
+        return [Route(cast(MetricsOptions, self.settings).path, self._answer, right="metrics")]
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].rstrip("/") != cast(MetricsOptions, self.settings).path.rstrip("/"):

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from jackfield import Server
 
 LABELS = ("model", "version")
+TURNED_AWAY = ("unauthenticated", "forbidden", "quota")
+"""Why requests go no further than to the keys."""
 _STATES = ("loading", "warming", "ready", "draining", "unloaded", "failed")
 
 
@@ -23,12 +25,22 @@ class _Series(Protocol):
     batch: Histogram
 
 
-def families(server: Server, series: Mapping[tuple[str, str], _Series], unknown_models: int) -> Iterator[Metric]:
+def families(
+    server: Server, series: Mapping[tuple[str, str], _Series], unknown_models: int, turned_away: Mapping[str, int]
+) -> Iterator[Metric]:
     """Jackfield's own metrics."""
     yield _gauge("jackfield_ready", "Whether every model is ready.", float(server.ready))
     unknown = CounterMetricFamily("jackfield_unknown_model_requests", "Requests for models that do not exist.")
     unknown.add_metric((), unknown_models)
     yield unknown
+    turned = CounterMetricFamily(
+        "jackfield_requests_turned_away",
+        "Requests that no key lets in, or whose key's quota does not.",
+        labels=["reason"],
+    )
+    for reason, count in turned_away.items():
+        turned.add_metric((reason,), count)
+    yield turned
     yield from _requests(server)
     yield _counter(server, "jackfield_rows", "Rows that were answered.", lambda v: v.statistics.rows)
     yield _counter(server, "jackfield_steps", "Steps that ran on a device.", lambda v: v.statistics.steps)
@@ -99,7 +111,7 @@ def aliases(server: Server) -> Iterator[Metric]:
     failed = Metric("nv_inference_request_failure", "Failed requests.", "unknown")
     for version in server.versions:
         counts = version.statistics
-        refused = counts.refused.get("shed", 0) + counts.refused.get("unavailable", 0)
+        refused = counts.refused.get("shed", 0) + counts.refused.get("unavailable", 0) + counts.refused.get("quota", 0)
         for reason, value in (
             ("REJECTED", refused + counts.expired),
             ("CANCELED", counts.cancelled),
@@ -144,7 +156,7 @@ def _requests(server: Server) -> Iterator[Metric]:
         accepted.add_metric(labels, counts.accepted)
         for state in ("completed", "failed", "cancelled", "expired"):
             settled.add_metric((*labels, state), getattr(counts, state))
-        for reason in ("shed", "invalid", "unavailable"):
+        for reason in ("shed", "invalid", "unavailable", "quota"):
             refused.add_metric((*labels, reason), counts.refused.get(reason, 0))
     yield from (accepted, settled, refused)
 

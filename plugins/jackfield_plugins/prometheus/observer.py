@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from pydantic import Field
 
 from jackfield import Observer, Options, Settled, State, StepReport
-from jackfield_plugins.prometheus.families import aliases, families
+from jackfield_plugins.prometheus.families import TURNED_AWAY, aliases, families
 from jackfield_plugins.prometheus.generating import Generating
 from jackfield_plugins.prometheus.generation_families import generation_families, vllm_aliases
 from jackfield_plugins.prometheus.histogram import Histogram
@@ -70,6 +70,7 @@ class Prometheus(Observer, Collector):
         self.series: dict[tuple[str, str], Series] = {}
         self.generating = Generating(sorted(self._own.generation_buckets_s), sorted(self._own.token_buckets))
         self.unknown_models = 0
+        self.turned_away = dict.fromkeys(TURNED_AWAY, 0)
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
 
@@ -103,10 +104,12 @@ class Prometheus(Observer, Collector):
         """Requests for models that do not exist get no label: a client must not make series."""
         if reason == "not_found":
             self.unknown_models += 1
+        elif not model and reason in self.turned_away:
+            self.turned_away[reason] += 1
 
     def collect(self) -> Iterator[Metric]:
         """All metrics as they are now; called by the library when they are written out."""
-        yield from families(self.server, self.series, self.unknown_models)
+        yield from families(self.server, self.series, self.unknown_models, self.turned_away)
         yield from generation_families(self.server, self.generating.series)
         if self._own.triton_names:
             yield from aliases(self.server)

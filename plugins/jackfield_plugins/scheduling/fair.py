@@ -24,12 +24,13 @@ Weight = Annotated[float, Field(gt=0)]
 
 
 class FairOptions(Options):
-    """Tenants are told apart by what the endpoint says of a request; all that say nothing are one tenant."""
+    """Tenants are told apart by their keys, or by what the endpoint says of a request; all of whom nothing is said are
+    one tenant."""
 
     weights: dict[str, Weight] = {}
     """Shares by tenant: one of weight 2 gets twice the rows of one of weight 1, if both ask for that much."""
     default_weight: Weight = 1.0
-    """The share of tenants that are not named."""
+    """The share of tenants that are not named, and whose keys say no weight."""
     patience_s: Annotated[float, Field(gt=0)] = 10.0
     """Seconds after which a tenant that has work and got nothing comes first, however many tenants there are."""
 
@@ -67,7 +68,7 @@ class Fair(Scheduler):
         name = work.request.tenant
         tenant = self._tenants.get(name)
         if tenant is None:
-            tenant = self._tenants[name] = _Tenant(self._share(name), self._now)
+            tenant = self._tenants[name] = _Tenant(self._share(work), self._now)
         elif not tenant.waiting:
             tenant.end = max(tenant.end, self._now)  # idle time is not saved up
         if not tenant.waiting:
@@ -124,8 +125,11 @@ class Fair(Scheduler):
         """The tenant's own work is ahead, and what the others get meanwhile."""
         return Sharing(self._share)
 
-    def _share(self, tenant: str) -> float:
-        return self._own.weights.get(tenant, self._own.default_weight)
+    def _share(self, work: Work) -> float:
+        own = self._own.weights.get(work.request.tenant)
+        if own is None:
+            own = work.request.weight
+        return self._own.default_weight if own is None else own
 
     def _forget_idle(self) -> None:
         idle = [name for name, one in self._tenants.items() if not one.waiting and one.end <= self._now]

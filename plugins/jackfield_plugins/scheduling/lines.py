@@ -64,14 +64,26 @@ class Sharing(_Counting[str]):
     """Tenants get rows by `weight`: while one gets those that it waits for, each other gets as much for its weight, if
     it asks for that much."""
 
-    def __init__(self, weight: Callable[[str], float]) -> None:
+    def __init__(self, weight: Callable[[Work], float]) -> None:
         super().__init__(lambda work: work.request.tenant)
         self._weight = weight
+        self._weights: dict[str, float] = {}
+
+    def enter(self, work: Work) -> None:
+        """Count its rows."""
+        super().enter(work)
+        self._weights[work.request.tenant] = self._weight(work)
+
+    def leave(self, work: Work) -> None:
+        """Count them no longer."""
+        super().leave(work)
+        if work.request.tenant not in self._rows:
+            self._weights.pop(work.request.tenant, None)
 
     def ahead(self, work: Work) -> float:
         """The tenant's own rows, and meanwhile those of the others."""
         tenant = work.request.tenant
         own = self._rows.get(tenant, 0)
-        for_one = own / self._weight(tenant)
-        others = (min(rows, for_one * self._weight(name)) for name, rows in self._rows.items() if name != tenant)
+        for_one = own / self._weight(work)
+        others = (min(rows, for_one * self._weights[name]) for name, rows in self._rows.items() if name != tenant)
         return own + sum(others)

@@ -101,7 +101,7 @@ def generate_latest_of(server: Server) -> str:
 
     class Now:
         def collect(self) -> Iterator[Metric]:
-            return families(server, {}, 0)
+            return families(server, {}, 0, {})
 
     registry.register(Now())
     return generate_latest(registry).decode()

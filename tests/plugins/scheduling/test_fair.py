@@ -130,3 +130,22 @@ def test_tenants_that_are_gone_leave_nothing_behind() -> None:
         scheduler.remove(work)
         scheduler.remove(stays.pop())
     assert len(scheduler._tenants) < 50
+
+
+def test_a_key_says_the_weight_of_its_tenant_unless_the_scheduler_does() -> None:
+    scheduler, works = _fair(named=1.0), list[Work]()
+    for tenant, weight in (("keyed", 3.0), ("named", 9.0), ("plain", None)):
+        works += [make_work(1, tenant=tenant, weight=weight) for _ in range(30)]
+    line = scheduler.line()
+    for work in works:
+        scheduler.add(work, 0.0)
+        line.enter(work)
+    served = Counter[str]()
+    for _ in range(25):
+        work = next(iter(scheduler.offer(0.0)))
+        scheduler.remove(work)
+        line.leave(work)
+        served[work.request.tenant] += 1
+    assert served == {"keyed": 15, "named": 5, "plain": 5}
+    assert line.ahead(make_work(1, tenant="keyed", weight=3.0)) == pytest.approx(15 + 5 + 5)
+    assert line.ahead(make_work(1, tenant="plain")) == pytest.approx(25 + 15 + 25)

@@ -106,6 +106,7 @@ class ProcessEngine:
                     request.tenant,
                     request.trace,
                     request.stream,
+                    request.weight,
                     work.arrival,
                     work.deadline,
                 )

@@ -34,6 +34,7 @@ class Submit(msgspec.Struct, array_like=True, tag="submit"):
     tenant: str
     trace: str
     stream: bool
+    weight: float | None
     arrival: float
     deadline: float | None
 

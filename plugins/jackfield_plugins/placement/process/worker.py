@@ -79,6 +79,7 @@ class Worker:
                 message.tenant,
                 message.trace,
                 message.stream,
+                message.weight,
             )
             host.submit(message.number, request, message.arrival, message.deadline)
             self._taken += 1
