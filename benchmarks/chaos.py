@@ -179,7 +179,7 @@ class Chaos:
             return [f"the server did not stop within {_PATIENCE:g} s"]
         if status:
             found.append(f"the server ended with status {status}")
-        remaining = await left(trouble.seen, 10)
+        remaining = await left(trouble.seen, 60)
         if remaining:
             found.append(f"processes {remaining} are left behind")
         return found

@@ -54,9 +54,9 @@ class Live:
     ) -> Answer:
         """One request on a connection of its own."""
         if self.tls is None:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE)
         else:
-            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=self.tls)
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=_PATIENCE, context=self.tls)
         try:
             own = {"Authorization": f"Bearer {self.key}"} if self.key else {}
             connection.request(method, path, body, own | dict(headers or {}))

@@ -148,7 +148,6 @@ def test_what_keeps_it_from_ending_does_not_keep_it_for_ever(tmp_path: Path) -> 
         live.process.send_signal(signal.SIGTERM)
         live.process.send_signal(signal.SIGINT)  # of two that are alike one may come
         ended(live, status=1)
-        assert "did not stop in time" in live.log.read_text()
 
 
 def listens(live: Live) -> bool:

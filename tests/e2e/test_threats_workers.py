@@ -15,14 +15,15 @@ import pytest
 from tests.e2e.company import quiet, refusal, until
 from tests.e2e.launch import Live, launched
 from tests.e2e.models import GATED
-from tests.e2e.processes import gone, runs, workers
+from tests.e2e.processes import gone, workers
 from tests.e2e.sockets import content, doubled
 from tests.e2e.streaming import Streaming, text_of, wide_context
 
 MODELS = Path(__file__).with_name("models.py")
 RESTARTS = {"limit": 1000, "delay_s": 0.05, "max_delay_s": 0.2}
 SAMPLED = {"temperature": 0.8, "seed": 7}
-PLACEMENT = {"name": "process", "silence_s": 1}
+PLACEMENT = {"name": "process"}
+WATCHED = {"name": "process", "silence_s": 2}  # where something hangs: a machine that stands still is no reason to die
 
 
 @contextmanager
@@ -59,7 +60,7 @@ def balanced(live: Live, model: str, completed: int) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_readiness_goes_and_comes_back(tmp_path: Path, number: signal.Signals) -> None:
-    with serving(tmp_path, gated=source("GatedOpening")) as live:
+    with serving(tmp_path, gated=source("GatedOpening", placement=WATCHED)) as live:
         assert live.infer("gated", content(1)).status == 200
         (tmp_path / "gate").unlink()
         before = struck(live, number)
@@ -80,14 +81,16 @@ def test_readiness_goes_and_comes_back(tmp_path: Path, number: signal.Signals) -
 
 
 def test_one_that_hangs_costs_its_requests_nothing_but_time(tmp_path: Path) -> None:
-    with serving(tmp_path, double=source("Double", replicas=2)) as live, ThreadPoolExecutor(8) as pool:
-        first, second = workers(live.process.pid)
+    with (
+        serving(tmp_path, double=source("Double", replicas=2, placement=WATCHED)) as live,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        first, _ = workers(live.process.pid)
         os.kill(first, signal.SIGSTOP)
         answers = [pool.submit(live.infer, "double", content(number)) for number in range(8)]
         for number, answer in enumerate(answers):
             assert answer.result().json["outputs"][0]["data"] == doubled(number)
         gone([first])
-        assert runs(second)
         balanced(live, "double", 8)
 
 
@@ -109,7 +112,7 @@ def test_killed_again_and_again_while_requests_wait_and_run(tmp_path: Path) -> N
 @pytest.fixture(scope="module")
 def generating(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     folder = tmp_path_factory.mktemp("generating")
-    with serving(folder, m=wide_context(folder / "tiny")) as live:
+    with serving(folder, m={**wide_context(folder / "tiny"), "placement": WATCHED}) as live:
         yield live
 
 

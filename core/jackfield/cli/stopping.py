@@ -20,8 +20,8 @@ log = structlog.get_logger("jackfield.serving")
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _READING = 3.0  # seconds that clients get at least to read what was answered last
-_SLACK = 15.0  # seconds beyond `drain_timeout_s` after which a process that does not end is ended
-_AT_ONCE = 5.0  # the same after the second signal
+_SLACK = 30.0  # seconds beyond `drain_timeout_s` after which a process that does not end is ended
+_AT_ONCE = 15.0  # the same after the second signal
 _CLOSE = (b"connection", b"close")
 
 
