@@ -25,10 +25,13 @@ def index(server: Server, body: bytes) -> tuple[int, Any]:
         asked = msgspec.json.decode(body, type=IndexMessage) if body else IndexMessage()
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"the request is not valid: {shown(str(error), 160)}") from None
-    return 200, [_row(version) for version in server.versions if version.ready or not asked.ready]
+    return 200, [_row(server, version) for version in server.versions if version.ready or not asked.ready]
 
 
-def _row(version: Version) -> dict[str, str]:
+def _row(server: Server, version: Version) -> dict[str, str]:
+    """One that is ready has a reason, too, if another was to take its name and failed: why that is not there."""
     reason = why_not_ready(version)
     state = "READY" if reason is None else "LOADING" if version.state in ("loading", "warming") else "UNAVAILABLE"
-    return {"name": version.model, "version": version.name, "state": state, "reason": reason or ""}
+    failed = server.models[version.model].failed.get(version.name)
+    told = reason or (failed.unready if failed is not None else "")
+    return {"name": version.model, "version": version.name, "state": state, "reason": told}
