@@ -81,6 +81,7 @@ class CanaryTrial:
         self._now = now
         self._share = Share(config.percent)
         self._before, self._after = Window(), Window()
+        self._end = ""
 
     def choose(self, main: Version) -> Version:
         """Which takes the next request that names no version."""
@@ -88,6 +89,10 @@ class CanaryTrial:
 
     def submitted(self, work: Work) -> None:
         """Nothing is mirrored."""
+
+    def end(self, reason: str) -> None:
+        """It is over, and the new version must not take over, for `reason`."""
+        self._end = reason
 
     async def verdict(self) -> str:
         """Why the new version must not take over; empty if it may. Takes as long as the trial."""
@@ -105,6 +110,8 @@ class CanaryTrial:
 
     def _problem(self) -> str:
         config, before, after = self._config, self._before, self._after
+        if self._end:
+            return f"canary: {self._end}"
         if not self.new.ready:
             return f"canary: {self.new.unready or 'its worker is down'}"
         allowed = before.errors() + config.max_error_percent
@@ -137,6 +144,7 @@ class ShadowTrial:
         self._pending = 0
         self.compared = self.different = self.dropped = 0
         self._example = ""
+        self._end = ""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def choose(self, main: Version) -> Version:
@@ -148,6 +156,10 @@ class ShadowTrial:
         if work.version is self._old and not work.request.stream and self._share.next():
             work.sink = partial(self._answered, work.sink)
 
+    def end(self, reason: str) -> None:
+        """It is over, and the new version must not take over, for `reason`."""
+        self._end = reason
+
     async def verdict(self) -> str:
         """Why the new version must not take over; empty if it may. Takes as long as the trial."""
         began, config = self._now(), self._config
@@ -155,6 +167,8 @@ class ShadowTrial:
             while True:
                 await asyncio.sleep(_LOOKS)
                 over = self._now() - began >= config.max_s
+                if self._end:
+                    return f"shadow: {self._end}"
                 if not self.new.ready:
                     return f"shadow: {self.new.unready or 'its worker is down'}"
                 percent = 100 * self.different / max(self.compared, config.min_requests)

@@ -58,12 +58,22 @@ class Updater:
         return self._loaded([*self._models.values()])
 
     async def load(self, name: str, config: ModelConfig, keep: Collection[str], main: bool) -> Version:
-        """See `Server.load`."""
+        """See `Server.load`. A trial that is under way is over: what it tries is not wanted any more."""
+        self.end_trial(name, "another update came")
         return await self._shielded(self._load(name, config, keep, main))
 
     async def unload(self, name: str, version: str) -> None:
-        """See `Server.unload`."""
+        """See `Server.unload`. It ends the trial of what is unloaded."""
+        trial = self._trial(name)
+        if trial is not None and version in ("", trial.new.name):
+            trial.end("it was unloaded")
         await self._shielded(self._unload(name, version))
+
+    def end_trial(self, name: str, reason: str, unless: ModelConfig | None = None) -> None:
+        """A version of the model `name` that is on trial does not take over, unless it is one of that section."""
+        trial = self._trial(name)
+        if trial is not None and trial.new.config != unless:
+            trial.end(reason)
 
     async def remove(self, name: str) -> None:
         """Unload the model `name`, and forget that it was there."""
@@ -96,6 +106,10 @@ class Updater:
                 model.alone.release()
 
         await asyncio.gather(*map(loaded, models))
+
+    def _trial(self, name: str) -> Trial | None:
+        model = self._models.get(name)
+        return None if model is None else model.trial
 
     async def _shielded(self, call: Coroutine[Any, Any, T]) -> T:
         if self._stopped:

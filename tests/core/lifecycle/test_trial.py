@@ -263,3 +263,25 @@ async def test_a_trial_ends_with_the_version_or_the_server() -> None:
         with pytest.raises(Exception, match="stopping"):
             await last
     assert all(one.closes == 1 for one in made.all)
+
+
+@in_loop
+@pytest.mark.parametrize("how", ["canary", "shadow"])
+async def test_a_trial_that_is_not_wanted_any_more_ends(how: str) -> None:
+    server, _ = _server()
+    update: Mapping[str, Any] = {how: {"percent": 50}}
+    async with server:
+        model = server.models["double"]
+        for reason in ("it was unloaded", "the configuration was changed", "another update came"):
+            trial = asyncio.create_task(server.load("double", _next(**update)))
+            await until(lambda: model.trial)
+            if reason == "it was unloaded":
+                await server.unload("double", "2")
+            elif reason == "the configuration was changed":
+                assert (await server.reload(server.config)).rolled == ()
+            else:
+                await server.load("double", {**MODEL, "version": "3"})
+            with pytest.raises(LoadError, match=f"{how}: {reason}"):
+                await trial
+            assert model.trial is None
+        assert [await _asked(server) for _ in range(3)] == ["3"] * 3
