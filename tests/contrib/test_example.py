@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
+from tests.contrib.distribution import installed, own_tests_pass
 from tests.core.plugins.distributions import Site
 from tests.core.source import ROOT
 
@@ -32,12 +30,7 @@ asyncio.run(main())
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A folder that the example is installed in, by pip, from its source tree."""
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
-    command += ["--no-build-isolation", "--no-index", "--target", str(folder), str(EXAMPLE)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
-    assert done.returncode == 0, done.stderr
-    return Site(folder)
+    return installed(EXAMPLE, tmp_path_factory.mktemp("site"))
 
 
 def test_it_is_found_through_its_entry_point(site: Site) -> None:
@@ -67,19 +60,7 @@ def test_a_model_is_served_with_it(site: Site) -> None:
 
 
 def test_its_own_tests_pass(site: Site) -> None:
-    env = {**os.environ, "PYTHONPATH": str(site.folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(EXAMPLE)]
-    done = subprocess.run(
-        [*command, "-c", "pyproject.toml"],
-        cwd=EXAMPLE,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
-    assert done.returncode == 0, done.stdout
-    assert " passed" in done.stdout
+    own_tests_pass(site, EXAMPLE)
 
 
 def test_its_policy_is_about_thirty_lines() -> None:
