@@ -21,8 +21,11 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
-def connect(options: RayOptions, post: Callable[[Callable[[], None]], None]) -> None:
-    """Connect, unless the process is connected. `post` runs a call on the event loop. Blocks; raises LoadError."""
+def connect(
+    options: RayOptions, post: Callable[[Callable[[], None]], None], on_abandon: Callable[[Callable[[], None]], None]
+) -> None:
+    """Connect, unless the process is connected. `post` runs a call on the event loop; `on_abandon` is given what has
+    this end. Blocks; raises LoadError."""
     outcome: list[BaseException | None] = []
     done = threading.Event()
 
@@ -39,7 +42,8 @@ def connect(options: RayOptions, post: Callable[[Callable[[], None]], None]) -> 
             threading.Event().wait()  # what Ray has started ends with the thread that started it
 
     threading.Thread(target=run, name="jackfield-ray-connect", daemon=True).start()
-    if not done.wait(options.connect_timeout_s):
+    on_abandon(done.set)
+    if not done.wait(options.connect_timeout_s) or not outcome:
         raise LoadError(f"no connection to the Ray cluster '{options.address}' within {options.connect_timeout_s:g} s")
     error = outcome[0]
     if isinstance(error, LoadError):

@@ -112,8 +112,11 @@ class RayEngine:
         self._link.send(say.Configure(plain(config)))
 
     def stop(self, timeout: float) -> bool:
-        """Have the actor end; what does not end in time is killed. Blocks."""
+        """Have the actor end; what does not end in time is killed. Blocks. A second call has the first end in its
+        time."""
         if self._stopping.is_set():
+            if not self._link.over.wait(timeout):
+                self._link.kill()
             return True
         self._stopping.set()
         self._link.send(say.Stop(timeout))

@@ -38,12 +38,13 @@ Unsent = Callable[[Sequence[int], str], None]
 
 
 class Link:
-    """Starts the actor and waits until it runs. Raises LoadError. `close` ends it.
+    """Starts the actor and waits until it runs, or until what `on_abandon` is given is called. Raises LoadError.
+    `close` ends it.
 
     Ray may block where it is sent to, and where it is listened to, so that each has a thread.
     """
 
-    def __init__(self, name: str, options: RayOptions) -> None:
+    def __init__(self, name: str, options: RayOptions, on_abandon: Callable[[Callable[[], None]], None]) -> None:
         self.name = name
         self.over = threading.Event()
         self._outgoing: queue.SimpleQueue[tuple[int, Work] | say.ToWorker | None] = queue.SimpleQueue()
@@ -70,6 +71,7 @@ class Link:
             .remote()
         )
         try:
+            on_abandon(self.kill)
             self.node, self.address, self.pid, version = self._where(options)
             if version != jackfield.__version__:
                 raise LoadError(

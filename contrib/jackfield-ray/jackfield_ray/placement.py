@@ -30,10 +30,10 @@ class RayPlacement(Placement):
                 "own by the placement's num_cpus"
             )
         threads = max(int(own.num_cpus), 1) if own.num_cpus else None
-        spec.progress("connecting to the Ray cluster", 0, 0)
-        cluster.connect(own, spec.post)
-        spec.progress("waiting for a node of the Ray cluster", 0, 0)
-        link = Link(spec.name, own)
+        spec.progress("connecting to the Ray cluster", 0, 1)
+        cluster.connect(own, spec.post, spec.on_abandon)
+        spec.progress("waiting for a node of the Ray cluster", 0, 1)
+        link = Link(spec.name, own, spec.on_abandon)
         likeness: Likeness | None = None
         try:
             begin = Begin(spec.name, spec.model, spec.plain(), threads, worker_logs())

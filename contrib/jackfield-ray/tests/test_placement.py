@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -108,6 +109,18 @@ def test_what_cannot_be_started_says_where_and_why(nodes: Nodes, tmp_path: Path)
                 with pytest.raises(LoadError, match=why):
                     async with Server({"models": {"m": model}, "endpoints": {}, "observers": {}}):
                         pass
+
+    asyncio.run(run())
+
+
+def test_a_server_that_stops_waits_for_no_node(nodes: Nodes) -> None:
+    async def run() -> None:
+        place = {"resources": {"typewriter": 1}, "start_timeout_s": 3600}
+        server = Server({"models": {"m": _model(nodes, placement=place)}, "endpoints": {}, "observers": {}})
+        await server.start()
+        await _until(lambda: any("loading" in thread.name for thread in threading.enumerate()))
+        async with asyncio.timeout(60):
+            await server.stop()
 
     asyncio.run(run())
 
