@@ -43,7 +43,7 @@ def serving(config: Mapping[str, Any], folder: Path) -> Iterator[Running]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     path = folder / "jackfield.yaml"
-    path.write_text(yaml.safe_dump({**config, "server": {"port": port}}))
+    path.write_text(yaml.safe_dump({**config, "server": {**config.get("server", {}), "port": port}}))
     began = time.perf_counter()
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "jackfield", "serve", str(path)], stdout=log, stderr=log)

@@ -39,13 +39,19 @@ class App:
         guard = Guard(server.keys, self._turned_away)
         self._site, self.admin = Site(guard), Site(guard)
         apart = server.config.server.admin is not None
+        self.fronted: list[str] = []
+        """The endpoints that may run in front processes."""
         for name, options in server.config.endpoints.items():
             endpoint: Endpoint = server.registry.get("endpoint", name)(options, server)
+            if endpoint.fronts:
+                self.fronted.append(name)
             for route in endpoint.routes():
                 (self.admin if apart and route.right == ADMIN else self._site).add(route, name)
         if apart and not self.admin:
             raise ConfigError("server.admin: nothing would be served there, since 'endpoints' does not name 'admin'")
         self.shortcut = self._site.shortcut
+        self.prefixes = self._site.prefixes
+        self.prefix_of = self._site.prefix_of
 
     @asynccontextmanager
     async def lifespan(self, app: Any = None) -> AsyncIterator[None]:

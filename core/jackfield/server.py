@@ -53,6 +53,22 @@ class Reloaded:
     unloaded: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What a front process has to do: how many connections it has, has ever had or refused, and how many requests it
+    has answered."""
+
+    front: str
+    open: int
+    taken: int
+    refused: int
+    requests: int
+
+
+def _no_fronts() -> Sequence[Traffic]:
+    return ()
+
+
 class Server:
     """Serves the models of a configuration, without any HTTP: `async with Server(config) as server`.
 
@@ -83,6 +99,8 @@ class Server:
             ]
         )
         self.clients = Clients(self.clock)
+        self.traffic: Callable[[], Sequence[Traffic]] = _no_fronts
+        """What front processes do, if there are any."""
         self._reloading = asyncio.Lock()
         self._updater = Updater(self._models, self._make, self._configured, self.clock.now)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -434,4 +452,4 @@ def _bytes(array: Array) -> Array:
     return out
 
 
-__all__ = ["NOT_STARTED", "LoadError", "Reloaded", "Server", "Source"]
+__all__ = ["NOT_STARTED", "LoadError", "Reloaded", "Server", "Source", "Traffic"]

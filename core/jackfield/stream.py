@@ -26,6 +26,8 @@ class Stream:
 
     def __init__(self, most: int, cancel: Callable[[Work], None]) -> None:
         self.work: Work | None = None
+        self.accepted: asyncio.Future[None] | None = None
+        """Where requests are accepted in another process: done once this one is, or raises why it is not."""
         self._most = most
         self._cancel = cancel
         self._come: deque[Result] = deque()

@@ -47,6 +47,7 @@ FLOORS: dict[str, int] = {
     "jackfield.hosting": 8,
     "jackfield.server": 8,
     "jackfield.asgi": 9,
+    "jackfield.fronts": 10,
     "jackfield.testing": 11,
     "jackfield.cli": 11,
     "jackfield.__main__": 12,

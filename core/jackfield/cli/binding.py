@@ -7,9 +7,10 @@ import socket
 from jackfield.errors import ConfigError
 
 
-def bound(host: str, port: int, section: str = "server") -> socket.socket:
+def bound(host: str, port: int, section: str = "server", *, shared: bool = False) -> socket.socket:
     """A TCP socket bound to `host` and `port` (0: one that the system chooses), which stand in this `section`; raises
-    ConfigError with the reason."""
+    ConfigError with the reason. `shared`: others of this user may be bound to the same, and each gets its share of the
+    connections."""
     where = f"{section}.host, {section}.port: cannot listen on {host}:{port}"
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -20,6 +21,8 @@ def bound(host: str, port: int, section: str = "server") -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(address)
     except OSError as error:
         listener.close()

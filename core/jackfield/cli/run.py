@@ -26,15 +26,17 @@ def run(
     """Serve `config`, which `took` these seconds to get so far, for the log; at SIGHUP what `read` then gives. Raises a
     JackfieldError if it cannot be built, or a model cannot be loaded."""
     from jackfield.asgi import create_app
+    from jackfield.cli.fronting import serve_behind_fronts
     from jackfield.cli.serving import serve
+    from jackfield.web.running import loop_factory
 
     configure_logs(config.log)
     log.info("configured", models=len(config.models), **took)
     app = create_app(config, registry=registry, wait=False)
     # SIGTERM and SIGINT are the ways to stop it, and not failures, before it listens to them as afterwards.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serve(app, read))
+    with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(serve(app, read) if config.server.workers == 1 else serve_behind_fronts(app, read))
     _leave()
 
 
@@ -46,12 +48,3 @@ def _leave() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's where there is one (not on Windows): it takes a third of asyncio's time per request."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

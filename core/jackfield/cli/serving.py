@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import socket
 import time
-from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 
 import structlog
 import uvicorn
@@ -19,13 +19,10 @@ from jackfield.cli.reloading import Reloading
 from jackfield.cli.stopping import Stopping
 from jackfield.config import Config
 from jackfield.errors import LoadError
-from jackfield.web.heads import Heads
-from jackfield.web.quick import QuickProtocol
+from jackfield.web.running import end_within, last_answers, runner_of, settle_garbage, url_of
 from jackfield.web.tls import Tls
 
 log = structlog.get_logger("jackfield.serving")
-
-_BETWEEN_LOOKS = 20_000  # objects made and not freed between two looks of the garbage collector at the youngest
 
 
 async def serve(app: App, read: Callable[[], Config] | None = None) -> None:
@@ -42,23 +39,9 @@ async def serve(app: App, read: Callable[[], Config] | None = None) -> None:
     if tls is not None:
         server.renewals.append(tls.renew)
     listener = bound(settings.host, settings.port)
-    protocol = type("Protocol", (QuickProtocol,), {"limits": settings.limits, "heads": Heads(app.shortcut)})
-    config = uvicorn.Config(
-        app,
-        http=protocol,
-        lifespan="on",
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        ws="none",
-    )
-    config.load()
-    config.ssl = None if tls is None else tls.context
-    runner = _Runner(config)
+    runner = runner_of(app, app.shortcut, settings, None if tls is None else tls.context)
     Reloading(server, read).listen()
-    stopping = Stopping(server, runner)
+    stopping = Stopping(server, partial(last_answers, runner), partial(end_within, runner))
     stopping.listen()
     server.drain = stopping.begin
     with ExitStack() as stack:
@@ -74,13 +57,6 @@ async def serve(app: App, read: Callable[[], Config] | None = None) -> None:
         raise outcome
 
 
-class _Runner(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Signals are not for uvicorn, which would stop listening at the first."""
-        yield
-
-
 async def _announce(
     app: App,
     runner: uvicorn.Server,
@@ -91,10 +67,10 @@ async def _announce(
 ) -> None:
     while not runner.started:  # noqa: ASYNC110  (uvicorn has no event for it)
         await asyncio.sleep(0.005)
-    url = _url(runner.config, listener)
+    url = url_of(listener, runner.config.ssl is not None)
     if admin is not None:
         await apart(app, runner, admin)
-        log.info("listening for administration", url=_url(runner.config, admin))
+        log.info("listening for administration", url=url_of(admin, runner.config.ssl is not None))
     log.info("listening", url=url)
     try:
         await app.server.loaded()
@@ -103,18 +79,5 @@ async def _announce(
             stopping.begin()
             raise
         return
-    _settle_garbage()
+    settle_garbage()
     log.info("ready", url=url, seconds=round(time.monotonic() - began, 2))
-
-
-def _url(config: uvicorn.Config, listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"{'http' if config.ssl is None else 'https'}://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def _settle_garbage() -> None:
-    """What was made until now stays, and need not be looked at again; and what a request makes is gone without any help
-    of the collector, whose frequent looks at it took a twelfth of the time of small requests."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_BETWEEN_LOOKS, 20, 20)

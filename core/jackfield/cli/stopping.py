@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from types import FrameType
 from typing import Any
 
 import structlog
-import uvicorn
 
 from jackfield.cli.watchdog import Watchdog, end_now
 from jackfield.server import Server
@@ -22,19 +21,20 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _READING = 3.0  # seconds that clients get at least to read what was answered last
 _SLACK = 30.0  # seconds beyond `drain_timeout_s` after which a process that does not end is ended
 _AT_ONCE = 15.0  # the same after the second signal
-_CLOSE = (b"connection", b"close")
 
 
 class Stopping:
-    """Ends `runner`, which serves `server`'s app.
+    """Ends what serves `server`'s app: `drain` has it end each connection with its next answer, and `end` has it end
+    within so many seconds, which is what clients get to read the last answers.
 
     It goes on listening while what was accepted is answered: whoever asks is told that it is not ready, new requests
     are refused, and each answer says that its connection ends with it.
     """
 
-    def __init__(self, server: Server, runner: uvicorn.Server) -> None:
+    def __init__(self, server: Server, drain: Callable[[], None], end: Callable[[float], None]) -> None:
         self._server = server
-        self._runner = runner
+        self._drain = drain
+        self._end = end
         self._loop = asyncio.get_running_loop()
         self._asked = 0
         self._watchdog = Watchdog(end_now)
@@ -47,9 +47,9 @@ class Stopping:
             signal.signal(number, self._signalled)
 
     def begin(self) -> None:
-        """Drain, then have the runner end. On the event loop; a second time has no effect."""
+        """Drain, then end. On the event loop; a second time has no effect."""
         if not self._tasks:
-            self._do(self._drain())
+            self._do(self._stop())
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         """In the main thread, between any two instructions."""
@@ -70,14 +70,10 @@ class Stopping:
     def _do(self, what: Coroutine[Any, Any, None]) -> None:
         self._tasks.add(self._loop.create_task(what))
 
-    async def _drain(self) -> None:
+    async def _stop(self) -> None:
         until = time.monotonic() + self._server.config.server.drain_timeout_s
-        config, state = self._runner.config, self._runner.server_state
-        config.encoded_headers = [*config.encoded_headers, _CLOSE]  # what the next default headers are made of
-        state.default_headers = [*state.default_headers, _CLOSE]
+        self._drain()
         try:
             await self._server.stop()
         finally:
-            left = max(until - time.monotonic(), _READING)
-            config.timeout_graceful_shutdown = left  # type: ignore[assignment]  # uvicorn says int, and takes any
-            self._runner.should_exit = True
+            self._end(max(until - time.monotonic(), _READING))

@@ -88,6 +88,9 @@ class ServerConfig(Options):
     """Address to listen on. The default reaches this machine only; `0.0.0.0` listens on all addresses."""
     port: Annotated[int, Field(ge=0, le=65535), NOT_BOOL] = 8000
     """Port to listen on; 0 lets the system choose one."""
+    workers: Annotated[int, Field(ge=1, le=64), NOT_BOOL] = 1
+    """How many processes take connections, decode and encode under `jackfield serve`. 1: the one that has the models
+    does; more stand in front of it, on the same port."""
     name: str = "jackfield"
     """What the server calls itself in its metadata."""
     not_ready_status: Literal[400, 503] = 503

@@ -65,6 +65,11 @@ class Admission:
         self._waiting = waiting
         self._line = line
 
+    @property
+    def free_bytes(self) -> float:
+        """Most bytes that a request can have to be taken in now; infinite where nothing is held, and any will do."""
+        return self.limits.max_queue_bytes - self.bytes if self.bytes else math.inf
+
     def check_room(self, size: int) -> None:
         """Raise Overloaded if a request of `size` bytes cannot be taken in whatever else it is."""
         limits, queue = self.limits, self._waiting

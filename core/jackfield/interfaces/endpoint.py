@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from jackfield.interfaces.plug import Plug
 from jackfield.options import Options
@@ -62,7 +62,17 @@ class Route:
 class Endpoint(Plug, ABC):
     """Made once, when the app is built. Knows nothing of batching: it calls `server.submit` or `server.infer` and
     turns `jackfield.errors` into its protocol's own statuses. Its handlers run on the event loop and never compute:
-    long decoding goes to a thread."""
+    long decoding goes to a thread.
+
+    `fronts`: whether each front process (`server.workers`) may have one of its own, so that requests are decoded and
+    answers encoded there. It must keep nothing from one request to another that a client could tell. `server` then has
+    `models` (with `main`), `model`, `submit`, `stream`, `cancel`, `infer`, `clients`, `config` and `clock`, and its
+    versions `model`, `name`, `signature`, `about`, `max_rows`, `config`, `check_room`, `submit`, `stream`, `cancel` and
+    `refused`; whatever else is asked of them sends the whole request to where the models are, and must come before
+    anything was sent or submitted. Otherwise all its requests are answered there.
+    """
+
+    fronts: ClassVar[bool] = False
 
     def __init__(self, options: Options, server: Server) -> None:
         self.settings = options

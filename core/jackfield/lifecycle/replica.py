@@ -32,7 +32,8 @@ _AT_ONCE = 1.0
 @dataclass(frozen=True, slots=True)
 class Traits:
     """What a replica shows of its executor. `accept`: see `SequenceExecutor`; None: nothing is checked here. `settle`
-    and `resume`: see `Likeness`. `cost`: see `SequenceExecutor`; None: what comes costs the bytes of its inputs."""
+    and `resume`: see `Likeness`. `cost`: see `SequenceExecutor`; None: what comes costs the bytes of its inputs.
+    `portrait`: see `Executor.portrait`; it may take a while."""
 
     signature: Signature
     capabilities: Capabilities
@@ -41,6 +42,7 @@ class Traits:
     settle: Callable[[Request], None] | None = None
     resume: Callable[[Request, Sequence[Response]], Request | None] | None = None
     cost: Callable[[Request], int] | None = None
+    portrait: Callable[[], tuple[str, Any] | None] | None = None
 
 
 class LocalReplica:
@@ -66,6 +68,7 @@ class LocalReplica:
         self.signature = traits.signature
         self.capabilities = traits.capabilities
         self.about = traits.about
+        self.portrait = traits.portrait
         self.max_rows = limits.max_rows
         self.failure: str | None = None
         self._accept = traits.accept
@@ -115,6 +118,11 @@ class LocalReplica:
     def cost(self) -> int:
         """What is left of what was accepted: see `Candidate`."""
         return self._admission.cost
+
+    @property
+    def free_bytes(self) -> float:
+        """Most bytes that a request can have to be accepted now."""
+        return self._admission.free_bytes
 
     def check_room(self, size: int) -> None:
         """Raise Overloaded or Unavailable if a request of `size` bytes would not be accepted, whatever is in it."""

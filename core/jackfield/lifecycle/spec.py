@@ -59,7 +59,7 @@ class LocalSpec:
         def engine(deliver: Deliver, died: Died) -> Engine:
             return EngineLoop(self.name, executor, policy, opened.scheduler, self.clock, deliver, died, opened.lanes)
 
-        traits = Traits(executor.signature, executor.capabilities, executor.about)
+        traits = Traits(executor.signature, executor.capabilities, executor.about, portrait=executor.portrait)
         if isinstance(executor, SequenceExecutor):
             traits = replace(traits, accept=executor.accept, cost=executor.cost)
         changing = Changing(self.config, policy, executor, self.opener.registry)
@@ -70,7 +70,16 @@ class LocalSpec:
         """See `ReplicaSpec`."""
         self.opener.learn(facts)
         seen = likeness
-        traits = Traits(facts.signature, facts.capabilities, seen.about, None, seen.settle, seen.resume, seen.cost)
+        traits = Traits(
+            facts.signature,
+            facts.capabilities,
+            seen.about,
+            None,
+            seen.settle,
+            seen.resume,
+            seen.cost,
+            lambda: facts.portrait,
+        )
         changing = ChangingElsewhere(self.config, facts, self.opener.registry)
         now = changing.to(self.config)
         return self._replica(traits, engine, changing.line(), now.limits, changing)

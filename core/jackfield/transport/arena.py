@@ -11,6 +11,8 @@ from bisect import insort
 from contextlib import suppress
 
 _ALIGN = 64
+_LARGE = 8 * 1024 * 1024
+"""Bytes from which a part that is free again gives its memory back; smaller ones keep it, to be written to sooner."""
 
 
 class Arena:
@@ -52,6 +54,9 @@ class Arena:
         length = self._taken.pop(start, None)
         if length is None:
             return
+        if length >= _LARGE:
+            first, last = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE, (start + length) // mmap.PAGESIZE * mmap.PAGESIZE
+            self.memory.madvise(mmap.MADV_REMOVE, first, last - first)
         insort(self._free, (start, length))
         merged: list[tuple[int, int]] = []
         for one, size in self._free:

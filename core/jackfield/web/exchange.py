@@ -51,6 +51,8 @@ async def streaming(server: Server, request: Request, receive: Receive) -> Async
     clients.watch(stream.work, receive)
     try:
         async with stream:
+            if stream.accepted is not None:
+                await stream.accepted
             yield stream
     except Cancelled as gone:
         raise ClientGone(str(gone)) from None

@@ -46,12 +46,15 @@ class BoundedProtocol(EndingProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
-        most = self.limits.max_connections
-        if len(self.connections) > most:
+        if self.crowded():
             self.connections.discard(self)
-            self._refuse(503, f"there are {most} connections, and no more are taken")
+            self._refuse(503, f"there are {self.limits.max_connections} connections, and no more are taken")
         else:
             self._arm(self.limits.header_timeout_s, "headers")
+
+    def crowded(self) -> bool:
+        """Whether there are too many connections, with this one. Asked once for each."""
+        return len(self.connections) > self.limits.max_connections
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()

@@ -30,6 +30,16 @@ class Site:
         self._routes[prefix], self._owners[prefix] = route, endpoint
         self._longest = max(self._longest, prefix.count("/"))
 
+    @property
+    def prefixes(self) -> Mapping[str, str]:
+        """Of all routes, each with the name of its endpoint."""
+        return self._owners
+
+    def prefix_of(self, path: str) -> str | None:
+        """The prefix of the route that has `path`; None if there is none."""
+        route = self._find(path)
+        return None if route is None else "/" + route.prefix.strip("/")
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; there are no websockets."""
         if scope["type"] == "http":

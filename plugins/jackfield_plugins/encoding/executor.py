@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from jackfield import (
 )
 from jackfield.errors import JackfieldError
 from jackfield_plugins.encoding.packing import Packed, packed
+from jackfield_plugins.encoding.portrait import portrait
 from jackfield_plugins.encoding.text_encoder import TextEncoder
 from jackfield_plugins.encoding.texts import TEXT, TOKENS, texts_of
 
@@ -92,6 +94,10 @@ class EncoderExecutor(TensorExecutor):
         else:
             texts = texts_of(inputs, self.about, self._vocabulary)
         return {EMBEDDING: self._run(packed(texts))}
+
+    def portrait(self) -> tuple[str, Any] | None:
+        """What endpoints know of the model, for another process."""
+        return portrait(self.about)
 
     def close(self) -> None:
         """Let go of the weights."""

@@ -36,6 +36,7 @@ def portrait(language: Language) -> tuple[str, Any]:
         "vocabulary": language.tokenizer.vocabulary,
         "context": language.context,
         "limit": language.tokenizer.context,
+        "slack": language.tokenizer.slack,
         "ends": list(language.ends),
         "defaults": msgspec.to_builtins(language.defaults),
         "source": template.source,
@@ -49,7 +50,7 @@ def likeness(data: Mapping[str, Any]) -> Likeness:
     """Out of what `portrait` gave."""
     from tokenizers import Tokenizer
 
-    tokenizer = TextTokenizer(Tokenizer.from_str(data["tokenizer"]), data["vocabulary"], data["limit"])
+    tokenizer = TextTokenizer(Tokenizer.from_str(data["tokenizer"]), data["vocabulary"], data["limit"], data["slack"])
     template = ChatTemplate(data["source"], data["templates"], data["tokens"])
     defaults = msgspec.convert(data["defaults"], Parameters, strict=False)
     language = Language(tokenizer, template, data["context"], tuple(data["ends"]), defaults)
@@ -60,7 +61,7 @@ def likeness(data: Mapping[str, Any]) -> Likeness:
 
 def settle(request: Request) -> None:
     """Give a request without a seed one, so that whoever goes on with it draws the same."""
-    given = request.parameters.get("sampling")
+    given = _sampling(request.parameters)
     if isinstance(given, Parameters):
         if given.seed is None:
             request.parameters["sampling"] = msgspec.structs.replace(given, seed=secrets.randbits(63))
@@ -75,7 +76,7 @@ def resume(request: Request, told: Sequence[Response]) -> Request | None:
     pieces = [piece for response in told for piece in response.parameters.get("pieces", ())]
     tokens = tuple(token for piece in pieces for token in piece.tokens)
     parameters = dict(request.parameters)
-    given = parameters.get("sampling")
+    given = _sampling(parameters)
     if isinstance(given, Parameters):
         if given.n > 1:
             return None
@@ -89,3 +90,10 @@ def resume(request: Request, told: Sequence[Response]) -> Request | None:
         if echoed:
             parameters["echo"] = False
     return replace(request, parameters=parameters)
+
+
+def _sampling(parameters: dict[str, Any]) -> Any:
+    given = parameters.get("sampling")
+    if isinstance(given, dict):  # it came from a front process
+        given = parameters["sampling"] = msgspec.convert(given, Parameters, strict=False)
+    return given

@@ -33,6 +33,8 @@ class OpenInference(Endpoint):
 
     options = OpenInferenceOptions
 
+    fronts = True
+
     def __init__(self, options: Options, server: Server) -> None:
         super().__init__(options, server)
         own = cast(OpenInferenceOptions, options)

@@ -39,6 +39,7 @@ class OpenAI(Endpoint):
     """Claims `/v1`, `/tokenize` and `/detokenize`."""
 
     options = OpenAIOptions
+    fronts = True
 
     def __init__(self, options: Options, server: Server) -> None:
         super().__init__(options, server)

@@ -41,6 +41,7 @@ def families(
     for reason, count in turned_away.items():
         turned.add_metric((reason,), count)
     yield turned
+    yield from _fronts(server)
     yield from _requests(server)
     yield _counter(server, "jackfield_rows", "Rows that were answered.", lambda v: v.statistics.rows)
     yield _counter(server, "jackfield_steps", "Steps that ran on a device.", lambda v: v.statistics.steps)
@@ -81,6 +82,25 @@ def families(
         for state in _STATES:
             states.add_metric((version.model, version.name, state), float(version.state == state))
     yield states
+
+
+def _fronts(server: Server) -> Iterator[Metric]:
+    """What front processes do; none if there are none."""
+    traffic = server.traffic()
+    if not traffic:
+        return
+    open_ = GaugeMetricFamily("jackfield_front_connections", "Connections that a front has.", labels=("front",))
+    taken = CounterMetricFamily("jackfield_front_connections_taken", "Connections that came to it.", labels=("front",))
+    refused = CounterMetricFamily(
+        "jackfield_front_connections_refused", "Connections that it refused, as there were too many.", labels=("front",)
+    )
+    requests = CounterMetricFamily("jackfield_front_requests", "Requests that it answered.", labels=("front",))
+    for one in traffic:
+        open_.add_metric((one.front,), one.open)
+        taken.add_metric((one.front,), one.taken)
+        refused.add_metric((one.front,), one.refused)
+        requests.add_metric((one.front,), one.requests)
+    yield from (open_, taken, refused, requests)
 
 
 def _learned(server: Server) -> Metric:

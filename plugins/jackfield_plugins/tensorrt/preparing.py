@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jackfield import Artifact, Expected, Signature
+from jackfield import Artifact, Expected, Signature, TensorSpec
 from jackfield.cuda import CudaDevice
 from jackfield.errors import LoadError
 from jackfield_plugins.tensorrt.building import Told, build, strongly_typed
@@ -38,27 +38,18 @@ def plan_for(
     told: Told,
 ) -> Plan:
     """The plan of `artifact` for `device`, or for whichever device it will be opened on (None), where the module
-    compiles kernels then. An artifact without a signature is parsed in any case, which shows it and takes little of the
-    time; one that has it is looked for first, since exporting it may take longer than building.
+    compiles kernels then. The network is parsed in any case: it shows the signature, and that takes little of the time.
 
     Blocks; raises LoadError."""
     if device is None and not module.needs_no_device:
         raise LoadError(f"{module.name} builds plans on the device that they are for, and there is none here")
     plans = Plans(plans_folder(options))
-    typed = strongly_typed(module, options)
-    if artifact.signature is not None:
-        profiles = derive(artifact.signature, expected, options)
-        key = _key(module, artifact, options, artifact.signature, profiles, device)
-        data = plans.find(key)
-        if data is not None:
-            return Plan(data, artifact.signature, profiles, True, key.name)
     with onnx_file(artifact, options) as path:
-        network = parse(module, path, artifact.source, typed)
-        signature = artifact.signature or network.signature
-        _refuse_other_tensors(signature, network)
-        _refuse_shape_tensors(network)
+        network = parse(module, path, artifact.source, strongly_typed(module, options))
+        signature = declared_axes(network.signature, artifact.signature)
         profiles = derive(signature, expected, options)
-        key = _key(module, artifact, options, signature, profiles, device)
+        _refuse_shape_tensors(network)
+        key = _key(module, artifact, options, profiles, device)
         with plans.alone(key):
             data = plans.find(key)
             if data is not None:
@@ -78,11 +69,24 @@ def plans_folder(options: TensorRTOptions) -> Path:
     return Path(options.cache) if options.cache else default_folder()
 
 
+def declared_axes(found: Signature, declared: Signature | None) -> Signature:
+    """What the network shows, with the batch axes and the names of axes that the artifact itself declares, if it
+    does."""
+    if declared is None:
+        return found
+    own = {spec.name: spec for spec in (*declared.inputs, *declared.outputs)}
+
+    def merged(spec: TensorSpec) -> TensorSpec:
+        one = own.get(spec.name)
+        return spec if one is None else replace(spec, axes=one.axes, batch_axis=one.batch_axis)
+
+    return Signature(tuple(map(merged, found.inputs)), tuple(map(merged, found.outputs)))
+
+
 def _key(
     module: Module,
     artifact: Artifact,
     options: TensorRTOptions,
-    signature: Signature,
     profiles: tuple[Profile, ...],
     device: CudaDevice | None,
 ) -> PlanKey:
@@ -95,7 +99,6 @@ def _key(
             "precision": options.precision,
             "workspace": str(options.workspace_mib),
             "level": str(options.optimization_level),
-            "tensors": json.dumps([[one.name, one.datatype] for one in (*signature.inputs, *signature.outputs)]),
             "profiles": json.dumps([dict(sorted(profile.shapes.items())) for profile in profiles]),
         }
     )
@@ -106,17 +109,6 @@ def _kind(device: CudaDevice | None) -> str:
         return "any"
     major, minor = device.capability
     return f"{device.device.description.replace(' ', '-')}-{major}.{minor}"
-
-
-def _refuse_other_tensors(signature: Signature, network: Network) -> None:
-    """What an artifact declares must be what TensorRT made of it."""
-    found = {spec.name: spec.datatype for spec in (*network.signature.inputs, *network.signature.outputs)}
-    for spec in (*signature.inputs, *signature.outputs):
-        if found.get(spec.name) is not spec.datatype:
-            raise LoadError(
-                f"'{spec.name}' is {spec.datatype} in the model, and {found.get(spec.name, 'not there')} in what "
-                "TensorRT makes of it"
-            )
 
 
 def _refuse_shape_tensors(network: Network) -> None:

@@ -58,3 +58,18 @@ def test_the_other_side_sees_what_was_written(arena: Arena) -> None:
     assert other.memory[100:105] == b"hello"
     other.close()
     arena.close()
+
+
+def test_large_parts_give_their_memory_back() -> None:
+    arena = Arena(64 << 20)
+    start = arena.take(32 << 20)
+    assert start is not None
+    arena.memory[start : start + (32 << 20)] = b"x" * (32 << 20)
+    held = os.fstat(arena.descriptor).st_blocks * 512
+    arena.give(start)
+    assert held >= 32 << 20
+    assert os.fstat(arena.descriptor).st_blocks * 512 < 1 << 20
+    again = arena.take(32 << 20)
+    assert again is not None
+    assert arena.memory[again : again + 8] == bytes(8)
+    arena.close()

@@ -42,6 +42,7 @@ class TextTokenizer:
         self._pieces = pieces_of(tokenizer)
         self.vocabulary = vocabulary
         self.context = context
+        self.slack = slack
         added = tokenizer.get_added_tokens_decoder()
         self.special: frozenset[int] = frozenset(token for token, about in added.items() if about.special)
         """Tokens that mark something, and are not shown as text."""
