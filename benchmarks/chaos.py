@@ -195,15 +195,17 @@ class Chaos:
             values = [getattr(one, column) for column in columns]
             numbers = [len(value) if isinstance(value, list) else value for value in values]
             print(f"{name:10}" + "".join(f"{number:10}" for number in numbers))
-        low, high = min(self._memory), max(self._memory)
-        print(f"processes {len(trouble.seen)}, the server's own memory {low:.0f} to {high:.0f} MiB")
+        quarter = max(len(self._memory) // 4, 1)
+        parts = (sorted(self._memory[place * quarter : (place + 1) * quarter]) for place in range(4))
+        told = ", ".join(f"{part[len(part) // 2]:.0f}" for part in parts if part)
+        print(f"processes {len(trouble.seen)}; the server's own memory by quarters, medians: {told} MiB")
 
 
 def _arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600, help="how long things go wrong (default: 600)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--every", type=float, default=1.5, help="seconds between two things that go wrong, on average")
+    parser.add_argument("--every", type=float, default=5, help="seconds between two things that go wrong, on average")
     parser.add_argument("--clients", type=int, default=2, help="of each kind, of which there are nine")
     parser.add_argument("--tokens", type=int, default=96, help="most tokens of an answer")
     parser.add_argument("--silence", type=float, default=2, help="seconds after which a worker hangs")

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.disorder.http import Connection, Cut, post
 
 PATIENCE = 120.0  # seconds after which an answer is lost
-_AGAIN = 0.1  # seconds after which a request that was refused is followed by another
+_AGAIN = 1.0  # seconds after which a request that was refused is followed by another: what `Retry-After` says
 _SHOWN = 5
 _UNANSWERED = "did not answer"  # what a request is told that was accepted, and in vain
 
