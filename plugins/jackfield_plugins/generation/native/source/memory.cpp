@@ -1,5 +1,6 @@
 // The decoder's memory: the pool of KV blocks, and what a step works in.
 #include "decoder.h"
+#include "pages.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,29 +1,13 @@
-// Laying weights out in panels; memory for them.
+// Laying weights out in panels.
 #include "panels.h"
-
-#include <sys/mman.h>
+#include "pages.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <new>
 #include <vector>
 
 namespace jackfield {
-
-void* reserve(size_t bytes) {
-    if (bytes == 0) return nullptr;
-    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) throw std::bad_alloc();
-#ifdef MADV_HUGEPAGE
-    madvise(memory, bytes, MADV_HUGEPAGE);
-#endif
-    return memory;
-}
-
-void unreserve(void* memory, size_t bytes) {
-    if (memory) munmap(memory, bytes);
-}
 
 static size_t up(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 

@@ -40,7 +40,4 @@ struct Panels {
 Panels pack(const Raw& raw, Storage storage);
 void release(Panels& panels);
 
-void* reserve(size_t bytes);  // zeroed, aligned to a page, in huge pages where the system has them
-void unreserve(void* memory, size_t bytes);
-
 }  // namespace jackfield
