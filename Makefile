@@ -66,7 +66,7 @@ bench-%: $(VENV)/.installed
 bench-generation: $(VENV)/.installed peers
 	$(BIN)/python -m benchmarks.generation
 
-bench-all: $(addprefix bench-,coldstart coldstart_generation minilm memory overload changing simulation decoder chunks steady_streams)
+bench-all: $(addprefix bench-,coldstart coldstart_generation restart minilm memory overload changing simulation decoder chunks steady_streams)
 
 bench-peers: $(VENV)/.installed peers
 	$(BIN)/python -m benchmarks.peers mlp

@@ -116,6 +116,10 @@ class EngineLoop:
         """See `Engine`."""
         return None
 
+    def worker_state(self) -> Mapping[str, float]:
+        """Nothing of its own: it runs here."""
+        return {}
+
     def policy_state(self) -> Mapping[str, float]:
         """What the policy has learned."""
         return self._policy.state()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jackfield.types import Capabilities, Datatype, Signature, TensorSpec
 from jackfield.work import Request, Response, Result, StepReport, Work
@@ -37,6 +37,10 @@ class Engine(Protocol):
     def suspects(self) -> Collection[Work] | None:
         """Once it is gone: the works that were on the device then, of which one may have been the reason; None: nobody
         knows."""
+        ...
+
+    def worker_state(self) -> Mapping[str, float]:
+        """What is known of the process that it runs in, such as `memory` in bytes; empty if it is this one."""
         ...
 
     def policy_state(self) -> Mapping[str, float]:
@@ -113,6 +117,16 @@ class Facts:
         )
 
 
+@runtime_checkable
+class Sendable(Protocol):
+    """A `StepReport.extra` that is not lost where the engine runs in another process than the observers.
+    `Likeness.extra` makes of its data what they are told, given what finds works by number (None: one that is over)."""
+
+    def sent(self, number_of: Callable[[Work], int]) -> Any:
+        """Plain data, with works by their numbers."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Likeness:
     """What a portrait shows, in the process of those who look at it.
@@ -120,7 +134,7 @@ class Likeness:
     `about`: the executor's, and so is `cost`. `parameters`: types of what its responses carry, by name. `settle`
     completes a request that has come, so that another executor would answer it alike. `resume`: the request that is
     left to do when these responses to a request were told and its executor is gone; None: it cannot be continued.
-    `close` is called at the end.
+    `close` is called at the end. `extra`: see `Sendable`.
     """
 
     about: Any
@@ -129,6 +143,7 @@ class Likeness:
     resume: Callable[[Request, Sequence[Response]], Request | None] | None = None
     close: Callable[[], None] | None = None
     cost: Callable[[Request], int] | None = None
+    extra: Callable[[Any, Callable[[int], Work | None]], Any] | None = None
 
 
 def _plain(spec: TensorSpec) -> dict[str, Any]:

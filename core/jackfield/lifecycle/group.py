@@ -55,6 +55,8 @@ class ReplicaGroup:
         self.all: list[Replica] = []
         self.opener = Opener(model, config, registry)
         self.lost = LostWorks(model, clock.now, 1 if config.idempotent else 0)
+        self.deaths = 0
+        self.restarts = 0
         self._model = model
         self._registry = registry
         self._clock = clock
@@ -213,6 +215,7 @@ class ReplicaGroup:
         return min(replicas, key=lambda replica: replica.cost)
 
     def _died(self, version: str, number: int, replica: LocalReplica, reason: str) -> None:
+        self.deaths += 1
         if not self.isolated or self._abandoned:
             self._on_death(reason)
             return
@@ -245,6 +248,7 @@ class ReplicaGroup:
                 log.exception("loading failed", model=self._model)
                 reason = f"{type(error).__name__}: {error}"
             else:
+                self.restarts += 1
                 self._restarting.pop(number, None)
                 self._back()
                 self.place()

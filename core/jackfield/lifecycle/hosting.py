@@ -19,7 +19,7 @@ from jackfield.engine.delivery import conclude
 from jackfield.engine.loop import EngineLoop
 from jackfield.errors import Cancelled, JackfieldError, LoadError
 from jackfield.interfaces import SequenceExecutor, Share
-from jackfield.interfaces.engine import Died, Facts, Likeness
+from jackfield.interfaces.engine import Died, Facts, Likeness, Sendable
 from jackfield.lifecycle.changing import Changing
 from jackfield.lifecycle.limits import limits
 from jackfield.lifecycle.opening import Opener
@@ -32,7 +32,8 @@ from jackfield.work import Request, Result, StepReport, Work
 log = structlog.get_logger("jackfield.hosting")
 
 Told = Callable[[Sequence[tuple[int, Result, StepReport | None]], Sequence[StepReport]], None]
-"""Told what became of works, by their numbers, each with the report of its step; and how the steps went."""
+"""Told what became of works, by their numbers, each with the report of its step; and how the steps went. The `extra` of
+these is plain data (see `Sendable`)."""
 
 
 class Host:
@@ -130,6 +131,9 @@ class Host:
         """End the engine and free the device; whether it ended within `timeout` seconds."""
         return self.engine.stop(timeout)
 
+    def _number_of(self, work: Work) -> int:
+        return self._numbers.get(work, -1)
+
     def _runs(self, works: Sequence[Work]) -> None:
         """On an engine's thread, of which there may be two."""
         self._steps[threading.get_ident()] = [self._numbers.get(work, -1) for work in works]
@@ -138,6 +142,10 @@ class Host:
 
     def _deliver(self, results: Sequence[tuple[Work, Result]], reports: Sequence[StepReport]) -> None:
         now = self._clock.now()
+        for report in reports:
+            if report.extra is not None:
+                sendable = isinstance(report.extra, Sendable)
+                report.extra = report.extra.sent(self._number_of) if sendable else None
         told: list[tuple[int, Result, StepReport | None]] = []
         for work, result in results:
             number = self._numbers.get(work)

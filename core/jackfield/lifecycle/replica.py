@@ -89,6 +89,7 @@ class LocalReplica:
         self._engine = make_engine(self._deliver, self._died)
         self.policy_state = self._engine.policy_state
         self.executor_state = self._engine.executor_state
+        self.worker_state = self._engine.worker_state
         self._admission = Admission(model, limits, self._engine, line)
 
     def start(self) -> None:
@@ -98,10 +99,11 @@ class LocalReplica:
     @property
     def alive(self) -> bool:
         """Whether the worker runs and makes progress."""
-        if self.failure is None and self._step_timeout is not None:
-            since = self._engine.executing_since
-            if since is not None and self._now() - since > self._step_timeout:
-                self._die(f"a step has been running for more than {self._step_timeout:g} s")
+        if self.failure is None:
+            since = self._engine.executing_since  # also a look at the process that it may run in
+            limit = self._step_timeout
+            if since is not None and limit is not None and self._now() - since > limit:
+                self._die(f"a step has been running for more than {limit:g} s")
         return self.failure is None
 
     @property

@@ -145,6 +145,22 @@ class Version:
         replicas = [replica for replica in self.replicas if hasattr(replica, "executor_state")]
         return {replica.name: state for replica in replicas if (state := replica.executor_state())}
 
+    @property
+    def worker_states(self) -> dict[str, Mapping[str, float]]:
+        """What is known of the processes that the replicas run in, by the replica's name."""
+        replicas = [replica for replica in self.replicas if hasattr(replica, "worker_state")]
+        return {replica.name: state for replica in replicas if (state := replica.worker_state())}
+
+    @property
+    def deaths(self) -> int:
+        """How many replicas have died so far."""
+        return self._group.deaths
+
+    @property
+    def restarts(self) -> int:
+        """How many of them were started again."""
+        return self._group.restarts
+
     async def load(self, *, gently: bool = False) -> None:
         """Start the replicas, one after another; afterwards the version is ready or failed. Never raises LoadError.
         `gently`: others serve meanwhile, and are left time."""

@@ -12,7 +12,7 @@ from jackfield.errors import InvalidRequest
 from jackfield_plugins.generation.answer import Answer, MakeDetokenizer
 from jackfield_plugins.generation.blocks import answer_within, blocks_of_choices
 from jackfield_plugins.generation.cache import KeyValueCache
-from jackfield_plugins.generation.parameters import DEFAULTS, Parameters, check, parameters
+from jackfield_plugins.generation.parameters import DEFAULTS, Begun, Parameters, check, parameters
 from jackfield_plugins.generation.prefix import Chain, salt_of
 from jackfield_plugins.generation.rows import Rows
 from jackfield_plugins.generation.sampling.choice import Choice, seed_of
@@ -70,12 +70,22 @@ class Accepting:
         prompt = request.inputs[TOKENS]
         self._check(request.model, prompt, p)
         room = self._room(request.model, len(prompt), p)
-        tokens = np.zeros(len(prompt) + max(min(room, _ROOM), len(p.given)), np.int32)
-        tokens[: len(prompt)] = prompt
-        tokens[len(prompt) : len(prompt) + len(p.given)] = p.given
-        chain = Chain(salt_of(request.tenant, p.cache_salt), self._cache.pool.size)
-        first = self._sequence(p, tokens, len(prompt), room, chain, 0, seed_of(p))
-        return Generation(self._cache, self._rows, len(prompt), p, first)
+        seed, salt = seed_of(p), salt_of(request.tenant, p.cache_salt)
+        sequences: list[Sequence] = []
+        for index, begun in enumerate(p.begun or (Begun(p.given),)):
+            if begun.finish:
+                continue
+            given = begun.tokens
+            tokens = np.zeros(len(prompt) + max(min(room, _ROOM), len(given)), np.int32)
+            tokens[: len(prompt)] = prompt
+            tokens[len(prompt) : len(prompt) + len(given)] = given
+            chain = Chain(salt, self._cache.pool.size)
+            sequences.append(self._sequence(p, tokens, len(prompt), room, chain, index, seed, given))
+        generation = Generation(self._cache, self._rows, len(prompt), p, sequences[0])
+        if p.begun:
+            over = [one for one in p.begun if one.finish]
+            generation.go_on(sequences, [one.finish for one in over], sum(len(one.tokens) for one in over))
+        return generation
 
     def fork(self, generation: Generation) -> None:
         """Have the other choices ready for when the prompt is computed; another try finds them there."""
@@ -90,7 +100,7 @@ class Accepting:
     def _check(self, model: str, prompt: Array, p: Parameters) -> None:
         if not len(prompt):
             raise InvalidRequest(f"the prompt for model '{model}' must have at least one token, got none")
-        length = len(prompt) + len(p.given)
+        length = len(prompt) + p.longest
         if length + (p.max_tokens != 0) > self._context:
             raise InvalidRequest(
                 f"the prompt for model '{model}' has {length} tokens, and must leave room for an answer in a context "
@@ -110,7 +120,7 @@ class Accepting:
         pool = self._cache.pool
         if p.max_tokens is None:
             most = min(self._context - prompt, answer_within(pool.count, prompt, p.n, pool.size))
-            asked = max(most, len(p.given) + 1)
+            asked = max(most, p.longest + 1)
         else:
             asked = p.max_tokens
         if prompt + asked > self._context:
@@ -124,12 +134,20 @@ class Accepting:
         return asked
 
     def _sequence(
-        self, p: Parameters, tokens: Array, prompt: int, room: int, chain: Chain, index: int, seed: int
+        self,
+        p: Parameters,
+        tokens: Array,
+        prompt: int,
+        room: int,
+        chain: Chain,
+        index: int,
+        seed: int,
+        given: Many[int] = (),
     ) -> Sequence:
         endings = [*(() if p.ignore_eos else self._ends), *p.stop_token_ids] if p.min_tokens else []
         choice = Choice(p, tokens[:prompt], endings, index, seed)
         answer = Answer(index, p, self._ends, self._detokenizer)
-        for token in p.given:
+        for token in given:
             choice.add(token)
             answer.recall(token)
-        return Sequence(tokens, prompt + len(p.given), room, chain, choice, answer)
+        return Sequence(tokens, prompt + len(given), room, chain, choice, answer)

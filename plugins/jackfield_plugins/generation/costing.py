@@ -6,7 +6,7 @@ from typing import Any
 
 from jackfield import Request
 from jackfield_plugins.generation.accepting import TOKENS
-from jackfield_plugins.generation.parameters import MAX_N, Parameters
+from jackfield_plugins.generation.parameters import MAX_N, Begun, Parameters
 
 _LONG = 512
 """Tokens of an answer that are foreseen at most: clients allow far more than models say."""
@@ -22,13 +22,17 @@ def cost_of(request: Request) -> int:
     most: Any
     n: Any
     given: Any
+    begun: Any
     if isinstance(sampling, Parameters):
-        most, n, given = sampling.max_tokens, sampling.n, sampling.given
+        most, n, given, begun = sampling.max_tokens, sampling.n, sampling.given, sampling.begun
     else:
-        most, n, given = (request.parameters.get(name) for name in ("max_tokens", "n", "given"))
+        said = sampling if isinstance(sampling, dict) else request.parameters  # it may come from a front process
+        most, n, given, begun = (said.get(name) for name in ("max_tokens", "n", "given", "begun"))
     answer = min(_whole(most, _UNSAID, 2**31), _LONG)
-    told = len(given) if isinstance(given, tuple | list) else 0
-    return request.inputs[TOKENS].size + told + max(answer - told, 1) * _whole(n, 1, MAX_N)
+    told = [len(given)] if given and isinstance(given, tuple | list) else [0] * _whole(n, 1, MAX_N)
+    if isinstance(begun, tuple | list) and len(begun) <= MAX_N:
+        told = [len(one.tokens) for one in begun if isinstance(one, Begun) and not one.finish] or told
+    return request.inputs[TOKENS].size + sum([count + max(answer - count, 1) for count in told])
 
 
 def _whole(value: Any, unsaid: int, most: int) -> int:

@@ -19,6 +19,15 @@ MAX_STOP_LENGTH = 256
 MAX_STOP_TOKENS = 128
 MAX_BIASES = 1024
 MAX_LOGPROBS = 20
+FINISHES = ("", "stop", "length")
+"""How an answer can stand: it goes on, or this is why it ended."""
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """One choice of several, as far as it was told elsewhere. `finish`: why it ended; empty if it is to go on."""
+
+    tokens: tuple[int, ...] = ()
+    finish: str = ""
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +36,8 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
     `max_tokens` None: as many as the context holds. `temperature` 0 takes the likeliest token. `top_k` 0 is all. `seed`
     None is random. `stop`: texts before which the answer ends. `logprobs` None gives none, n the n likeliest besides
     the one that was taken. `echo`: the answer begins with the prompt. `cache_salt` keeps a prompt's cached blocks apart
-    from those of others. `given`: tokens of the answer that were generated and told elsewhere, to be continued.
+    from those of others. `given`: tokens of the answer that were generated and told elsewhere, to be continued;
+    `begun`: the same for each of `n` choices.
     """
 
     max_tokens: int | None = None
@@ -50,6 +60,12 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
     n: int = 1
     cache_salt: str = ""
     given: tuple[int, ...] = ()
+    begun: tuple[Begun, ...] = ()
+
+    @property
+    def longest(self) -> int:
+        """Most tokens that are there of a choice that goes on."""
+        return max((len(one.tokens) for one in self.begun if not one.finish), default=len(self.given))
 
 
 _NAMES = frozenset(Parameters.__struct_fields__)
@@ -110,10 +126,26 @@ def check(p: Parameters, vocabulary: int) -> None:
             _known(name, token, vocabulary)
     if p.given and p.n > 1:
         raise InvalidRequest(f"parameter 'n' must be 1 where an answer is continued, got {p.n}")
-    if p.given and p.max_tokens is not None and len(p.given) >= p.max_tokens:
-        raise InvalidRequest(f"parameter 'max_tokens' must be more than the {len(p.given)} given, got {p.max_tokens}")
+    if p.begun:
+        _check_begun(p, vocabulary)
+    if p.longest and p.max_tokens is not None and p.longest >= p.max_tokens:
+        raise InvalidRequest(f"parameter 'max_tokens' must be more than the {p.longest} given, got {p.max_tokens}")
     if p.seed is not None and not -(2**63) <= p.seed < 2**64:
         raise InvalidRequest(f"parameter 'seed' must fit into 64 bits, got {_short(p.seed)}")
+
+
+def _check_begun(p: Parameters, vocabulary: int) -> None:
+    if p.given:
+        raise InvalidRequest("parameters 'given' and 'begun' cannot stand together")
+    if len(p.begun) != p.n:
+        raise InvalidRequest(f"parameter 'begun' must have one entry for each of {p.n} choices, got {len(p.begun)}")
+    if all(one.finish for one in p.begun):
+        raise InvalidRequest("parameter 'begun' must leave a choice that goes on")
+    for one in p.begun:
+        if one.finish not in FINISHES:
+            raise InvalidRequest(f"parameter 'begun' has a finish that is none of {', '.join(map(repr, FINISHES))}")
+        for token in one.tokens:
+            _known("begun", token, vocabulary)
 
 
 def _within(name: str, value: float, low: float, high: float | None, *, open_low: bool = False) -> None:

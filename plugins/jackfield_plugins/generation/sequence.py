@@ -165,6 +165,13 @@ class Generation:
         self.sequences += self.forks
         self.forks, self._lines, self.forked = [], [], True
 
+    def go_on(self, sequences: list[Sequence], finishes: list[str], said: int) -> None:
+        """It was begun elsewhere: `sequences` are the choices that are not over, of others it is told why they ended
+        and how many tokens they have together. As after a preemption, nothing of it is computed."""
+        self.sequences, self.forked = sequences, True
+        self.finishes, self._said = finishes, said
+        self._update()
+
     def end(self, sequence: Sequence) -> None:
         """`sequence` has its answer."""
         self._rows.leave(sequence)

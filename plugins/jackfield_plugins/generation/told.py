@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from jackfield import Work
 
@@ -16,3 +16,8 @@ class StepTokens(NamedTuple):
     decode: int
     work: Sequence[Work]
     told: Sequence[int] | None
+
+    def sent(self, number_of: Callable[[Work], int]) -> Any:
+        """The same as plain data, with works by number, and why the answers of those ended of which any is over."""
+        over = [(place, work.extra.finishes) for place, work in enumerate(self.work) if work.extra.finishes]
+        return self.prefill, self.decode, [number_of(work) for work in self.work], self.told, over

@@ -21,6 +21,8 @@ _IDENTITY = bytes.fromhex(
 
 def devices() -> list[Device]:
     """The CUDA devices that really work, best first, then the processor. Imports ONNX Runtime; empty without it."""
+    # Otherwise importing it keeps a device's identity and a database of events in the user's folders.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except Exception:

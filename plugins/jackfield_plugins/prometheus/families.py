@@ -75,6 +75,9 @@ def families(
         yield histogram
     yield _learned(server)
     yield _held(server)
+    yield _counter(server, "jackfield_replica_deaths", "Replicas that died.", lambda v: v.deaths)
+    yield _counter(server, "jackfield_replica_restarts", "Replicas that were started again.", lambda v: v.restarts)
+    yield _workers(server)
     states = GaugeMetricFamily(
         "jackfield_model_state", "1 for the state that a version is in.", labels=(*LABELS, "state")
     )
@@ -122,6 +125,16 @@ def _held(server: Server) -> Metric:
         for replica, state in version.executor_states.items():
             for name, value in state.items():
                 family.add_metric((version.model, version.name, replica, name), value)
+    return family
+
+
+def _workers(server: Server) -> Metric:
+    family = GaugeMetricFamily(
+        "jackfield_worker_memory_bytes", "Memory of a process that a replica runs in.", labels=(*LABELS, "replica")
+    )
+    for version in server.versions:
+        for replica, state in version.worker_states.items():
+            family.add_metric((version.model, version.name, replica), state.get("memory", 0.0))
     return family
 
 

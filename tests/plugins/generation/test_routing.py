@@ -102,5 +102,6 @@ def test_what_is_foreseen() -> None:
     assert cost(max_tokens=10**6) == 522
     assert cost(max_tokens=20, given=(1, 2, 3)) == 30
     assert cost(sampling=Parameters(max_tokens=7, n=2)) == 24
+    assert cost(sampling={"max_tokens": 7, "n": 2}) == 24
     for nonsense in ("x", -1, 10**30, [1], 1.5, None):
         assert cost(max_tokens=nonsense, n=nonsense, given=7) == 266

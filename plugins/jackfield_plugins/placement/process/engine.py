@@ -81,6 +81,10 @@ class ProcessEngine:
         """What the worker told last."""
         return self._states[1]
 
+    def worker_state(self) -> Mapping[str, float]:
+        """Of its process."""
+        return {"memory": self._child.memory()}
+
     def start(self) -> None:
         """Listen to the worker from now on."""
         self._post(self._listen)
@@ -168,6 +172,10 @@ class ProcessEngine:
         if isinstance(message, say.Told):
             names = say.Report.__struct_fields__
             reports = [StepReport(*(getattr(one, name) for name in names)) for one in message.reports]
+            for report in reports:
+                if report.extra is not None:
+                    make = self._likeness.extra
+                    report.extra = None if make is None else make(report.extra, self._works.get)
             results = [pair for answer in message.answers if (pair := self._result(answer, reports)) is not None]
             self._deliver(results, reports)
         elif isinstance(message, Freed):

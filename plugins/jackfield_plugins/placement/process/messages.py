@@ -93,6 +93,7 @@ class Report(msgspec.Struct, array_like=True):
     padding: int
     failed: bool
     waiting: int
+    extra: Any
 
 
 class Answered(msgspec.Struct, array_like=True):

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import structlog
 
 from jackfield import Request, Response, StepReport
 from jackfield.errors import JackfieldError
@@ -25,6 +26,8 @@ from jackfield.hosting import Host, Result, configure_worker_logs
 from jackfield.transport import Arena, Frames, Freed, framed, packed, plain_value, unpacked
 from jackfield_plugins.placement.process import messages as say
 from jackfield_plugins.placement.process.status import Field, Status
+
+log = structlog.get_logger("jackfield.process")
 
 BEAT = 0.02  # seconds between two looks at the engine
 _STATES = 0.5  # seconds between two reports of what policy and executor show
@@ -93,7 +96,10 @@ class Worker:
                     self._arena.give(offset)
         elif isinstance(message, say.Configure):
             assert host is not None
-            host.reconfigure(message.config)
+            try:
+                host.reconfigure(message.config)
+            except Exception as error:  # the server could make of it what is needed, and this process cannot
+                log.error("what was changed cannot be taken here: all stays as it was", reason=str(error))
         elif isinstance(message, say.Begin):
             self._begin(message)
 

@@ -11,11 +11,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from jackfield import Array, Server
 from jackfield.errors import ExecutionFailed, Expired, InvalidRequest, LoadError, Unavailable
+from jackfield_plugins.placement.process.messages import Configure
 from tests.core.lifecycle.fakes import in_loop, until
 
 MODELS = Path(__file__).with_name("models.py")
@@ -154,20 +156,33 @@ def test_who_waits_for_a_replica_that_never_comes_is_told(tmp_path: Path, monkey
     ("number", "options", "why"),
     [(777, {"silence_s": 0.5}, "no sign of life"), (888, {"memory_mib": 400}, "MiB of memory")],
 )
+@pytest.mark.parametrize("step_timeout_s", [300, None])
 def test_a_worker_that_hangs_or_grows_is_replaced(
-    number: int, options: dict[str, Any], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: int,
+    options: dict[str, Any],
+    why: str,
+    step_timeout_s: float | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "fuse").touch()
     monkeypatch.setenv("FUSE", str(tmp_path / "fuse"))
 
     @in_loop
     async def run() -> None:
-        async with _serving(batching={"policy": "none"}, placement={**PLACE, **options}) as server:
+        more: dict[str, Any] = {"placement": {**PLACE, **options}, "step_timeout_s": step_timeout_s}
+        async with _serving(batching={"policy": "none"}, **more) as server:
             before = _children()
             await asyncio.gather(_twice(server, number), _twice(server, 3))
             assert _children() != before
+            version = server.versions[0]
+            assert version.deaths == 1
+            await until(lambda: version.restarts == 1)
+            assert 0 < version.worker_states["m/1/0"]["memory"] < 400 * 2**20
 
     run()
+    assert why in capsys.readouterr().out
 
 
 @in_loop
@@ -211,6 +226,18 @@ async def test_a_worker_that_dies_while_it_is_drained_costs_nobody_an_answer() -
         assert (next(iter(response.outputs.values())) == _x(first)["x"] + 1).all()
     await stopping
     assert not _children()
+
+
+@in_loop
+async def test_what_a_worker_cannot_be_changed_to_costs_it_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    async with _serving() as server:
+        (replica,) = server.versions[0].replicas
+        engine: Any = replica
+        engine._engine._link.send(msgspec.msgpack.encode(Configure({"batching": {"policy": "nothing"}})))
+        await _twice(server)
+        assert replica.alive
+        assert server.versions[0].deaths == 0
+    assert "what was changed cannot be taken here" in "".join(capfd.readouterr())
 
 
 @in_loop
