@@ -42,12 +42,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default=f"minilm,{SMOLLM2}", help="of mlp, minilm and smollm2")
     parser.add_argument("--placement", choices=("process", "thread"), default="process")
+    parser.add_argument("--together", action="store_true", help="no model alone")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--lock", type=Path, help="a file to lock meanwhile, for others on the machine")
     arguments = parser.parse_args()
     print(described("onnxruntime", "uvicorn", "numpy"))
     models = [asked_of(name) for name in arguments.models.split(",")]
-    groups = [[model] for model in models] + ([models] if len(models) > 1 else [])
+    groups = [] if arguments.together else [[model] for model in models]
+    groups += [models] if len(models) > 1 or arguments.together else []
     with alone(arguments.lock), tempfile.TemporaryDirectory() as folder:
         paths = {model.name: Path(shutil.copy(model.path, folder)).resolve() for model in models}
         for group in groups:

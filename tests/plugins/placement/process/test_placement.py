@@ -153,10 +153,9 @@ def test_who_waits_for_a_replica_that_never_comes_is_told(tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize(
-    ("number", "options", "why"),
-    [(777, {"silence_s": 0.5}, "no sign of life"), (888, {"memory_mib": 400}, "MiB of memory")],
+    ("number", "options", "step_timeout_s", "why"),
+    [(777, {"silence_s": 0.5}, None, "no sign of life"), (888, {"memory_mib": 400}, 300, "MiB of memory")],
 )
-@pytest.mark.parametrize("step_timeout_s", [300, None])
 def test_a_worker_that_hangs_or_grows_is_replaced(
     number: int,
     options: dict[str, Any],
