@@ -76,6 +76,10 @@ class RayEngine:
         """None if its process died before it told what it was at; nobody if its whole node is gone."""
         return self._suspects
 
+    def worker_state(self) -> Mapping[str, float]:
+        """Nothing: its process is on another machine, and Ray looks after it."""
+        return {}
+
     def policy_state(self) -> Mapping[str, float]:
         """What the actor told last."""
         return self._states.policy
