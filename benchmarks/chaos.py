@@ -32,7 +32,7 @@ from benchmarks.machine import described
 
 _PATIENCE = 120.0  # seconds for what must come to pass, on a machine that is busy with something else
 _SETTLED = 0.25  # of the run, after which memory must not grow
-_GROWTH = 48.0  # MiB
+_GROWTH = 96.0  # MiB: versions that overlap each hold a tokenizer here
 _MORE = 20  # descriptors
 
 
