@@ -25,10 +25,10 @@ CONNECTIONS = (1, 8, 32, 64)
 SIZES = (8, 16, 32)
 
 
-def requests(binary: bool) -> list[bytes]:
+def requests(binary: bool, model: str = "minilm") -> list[bytes]:
     """64 different requests."""
     rng = np.random.default_rng(1)
-    path = "/v2/models/minilm/infer"
+    path = f"/v2/models/{model}/infer"
     made = []
     for _ in range(64):
         tensors = {"input_ids": rng.integers(5, 20000, (1, TOKENS)), "attention_mask": np.ones((1, TOKENS), np.int64)}

@@ -1,6 +1,6 @@
 """Rolling updates under load: python -m benchmarks.rolling
 
-MiniLM is asked at a steady rate while it rolls to another version by SIGHUP, again and again, with a pause as long as
+A model is asked at a steady rate while it rolls to another version by SIGHUP, again and again, with a pause as long as
 the last update before each: requests that were due in pauses are the measure for those that were due during updates.
 Their time counts from when they were due.
 """
@@ -18,12 +18,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from benchmarks.load import Measured
 from benchmarks.machine import described
 from benchmarks.minilm import requests
 from benchmarks.openloop import poisson
+from benchmarks.peers.encodings import binary
 from benchmarks.serving import Running, serving
 
 _LOOKS = 0.01  # seconds between looks at the log
@@ -69,6 +71,12 @@ async def client(port: int, asked: Sequence[bytes], rate: float, seed: int, load
         writer.close()
 
 
+def small() -> list[bytes]:
+    """Requests for the small model."""
+    rows = (np.full((1, 4), value, np.float32) for value in range(16))
+    return [binary("/v2/models/model/infer", {"x": row}) for row in rows]
+
+
 class Rolling:
     """Writes another version into the configuration, says so, and waits until the server is done with it."""
 
@@ -81,7 +89,7 @@ class Rolling:
 
     async def to(self, version: int) -> tuple[float, float]:
         """Roll; from when to when that took."""
-        self._content["models"]["minilm"] = {**self._model, "version": str(version)}
+        self._content["models"]["model"] = {**self._model, "version": str(version)}
         self._config.write_text(yaml.safe_dump(self._content))
         done = self._done()
         began = time.perf_counter()
@@ -91,14 +99,15 @@ class Rolling:
         return began, time.perf_counter()
 
     def _done(self) -> int:
-        return self._log.read_text().count('"rolled":["minilm"]')
+        return self._log.read_text().count('"rolled":["model"]')
 
 
 async def measured(
     server: Running, folder: Path, model: dict[str, Any], arguments: argparse.Namespace
 ) -> tuple[Load, list[tuple[float, float]], list[tuple[float, float]]]:
     """The load, the spans of updates, and those of the pauses before them."""
-    load, stop, asked = Load(), asyncio.Event(), requests(binary=True)
+    load, stop = Load(), asyncio.Event()
+    asked = requests(binary=True, model="model") if arguments.model else small()
     rate = arguments.rate / arguments.connections
     clients = [
         asyncio.create_task(client(server.port, asked, rate, seed, load, stop)) for seed in range(arguments.connections)
@@ -120,7 +129,7 @@ async def measured(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=Path(".cache/demo/minilm.onnx"))
+    parser.add_argument("--model", type=Path, help="MiniLM as an ONNX file; without it a small class is asked")
     parser.add_argument("--updates", type=int, default=100)
     parser.add_argument("--rate", type=float, default=100, help="requests a second")
     parser.add_argument("--connections", type=int, default=32)
@@ -129,13 +138,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     print(described("onnxruntime", "uvicorn"))
-    model = {
-        "source": str(arguments.model.absolute()),
-        "backend": {"name": "onnxruntime", "threads": arguments.threads},
-    }
+    model: dict[str, Any] = {"source": f"{Path('examples/models.py').absolute()}:Scale"}
+    if arguments.model:
+        backend = {"name": "onnxruntime", "threads": arguments.threads}
+        model = {"source": str(arguments.model.absolute()), "backend": backend}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        config = {"models": {"minilm": {**model, "version": "1"}}, "log": {"format": "json"}}
+        config = {"models": {"model": {**model, "version": "1"}}, "log": {"format": "json"}}
         with serving(config, folder) as server:
             before = server.memory_mib()
             load, updates, pauses = asyncio.run(measured(server, folder, model, arguments))
