@@ -45,7 +45,7 @@ class Chaos:
         self._path = folder / "chaos.yaml"
         self._log = folder / "server.log"
         self._draw = random.Random(arguments.seed)
-        self._config = config(arguments.models, arguments.decoder, arguments.silence)
+        self._config = config(arguments.models, arguments.decoder, arguments.silence, arguments.fronts)
         self._versions = 1
         self._memory: list[float] = []
         self._server: subprocess.Popen[bytes]
@@ -209,6 +209,7 @@ def _arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=2, help="of each kind, of which there are nine")
     parser.add_argument("--tokens", type=int, default=96, help="most tokens of an answer")
     parser.add_argument("--silence", type=float, default=2, help="seconds after which a worker hangs")
+    parser.add_argument("--fronts", type=int, default=1, help="processes that take connections (server.workers)")
     parser.add_argument("--models", choices=("real", "small"), default="real")
     parser.add_argument("--decoder", type=Path, help="a checkpoint in place of SmolLM2")
     parser.add_argument("--most-refused", type=float, default=0.2, help="share of requests that may be refused")

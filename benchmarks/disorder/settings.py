@@ -16,8 +16,9 @@ _PROMPTS = ("The capital of France is", "Once upon a time", "Water boils when", 
 _ROUNDED = 2e-3  # what other company in a batch may change in an answer of the kernels of ONNX Runtime
 
 
-def config(kind: str, decoder: Path | None, silence: float) -> dict[str, Any]:
-    """The configuration of `kind`, `real` or `small`; `decoder`: a checkpoint in place of SmolLM2."""
+def config(kind: str, decoder: Path | None, silence: float, fronts: int) -> dict[str, Any]:
+    """The configuration of `kind`, `real` or `small`; `decoder`: a checkpoint in place of SmolLM2; `fronts`: how many
+    processes take connections."""
     model: dict[str, Any] = {
         "placement": {"name": "process", "silence_s": silence},
         "replicas": 2,
@@ -32,7 +33,7 @@ def config(kind: str, decoder: Path | None, silence: float) -> dict[str, Any]:
     if decoder is not None:
         generating["backend"] = {"name": "torch-decoder", "kv_cache_mib": 32}
     return {
-        "server": {"drain_timeout_s": 60},
+        "server": {"drain_timeout_s": 60, "workers": fronts},
         "models": {name: {**model, **own} for name, own in {**sources, "lm": generating}.items()},
     }
 

@@ -28,12 +28,19 @@ LONG = 600.0  # a test that had to wait for it would fail
 
 @contextmanager
 def serving(
-    folder: Path, *classes: str, drain_s: float = LONG, placement: str = "thread", ready: bool = True, **more: Any
+    folder: Path,
+    *classes: str,
+    drain_s: float = LONG,
+    placement: str = "thread",
+    ready: bool = True,
+    fronts: int = 1,
+    **more: Any,
 ) -> Iterator[Live]:
     """A server of those models; GATE names `folder/gate`."""
     place = {"name": placement}
     models = {cls.lower(): {"source": f"{MODELS}:{cls}", "placement": place} for cls in classes}
-    config = {"models": {**models, **more}, "server": {"drain_timeout_s": drain_s, "exit_on_load_error": False}}
+    server = {"drain_timeout_s": drain_s, "exit_on_load_error": False, "workers": fronts}
+    config = {"models": {**models, **more}, "server": server}
     environ = {**os.environ, "GATE": str(folder / "gate"), "OMP_NUM_THREADS": "1"}
     with launched(config, folder, ready=ready, environ=environ) as live:
         try:
@@ -60,12 +67,12 @@ def outstanding(live: Live, model: str) -> float:
     return live.statistics(model).get("jackfield_outstanding_requests", 0)
 
 
-@pytest.mark.parametrize("placement", PLACEMENTS)
-def test_it_drains_and_says_so(tmp_path: Path, placement: str) -> None:
-    gated = serving(tmp_path, "Gated", "Double", placement=placement)
+@pytest.mark.parametrize(("placement", "fronts"), [("thread", 1), ("process", 1), ("thread", 2)])
+def test_it_drains_and_says_so(tmp_path: Path, placement: str, fronts: int) -> None:
+    gated = serving(tmp_path, "Gated", "Double", placement=placement, fronts=fronts)
     with gated as live, ThreadPoolExecutor(1) as pool, Raw(live) as kept:
         started = children(live.process.pid)
-        assert len(started) == (2 if placement == "process" else 0)
+        assert len(workers(live.process.pid)) == (2 if placement == "process" else 0)
         assert kept.send(post("double", rows(1))).answer().status == 200
         accepted = pool.submit(live.infer, "gated", content(GATED, GATED + 1))
         until(lambda: outstanding(live, "gated") == 1, "the request to be accepted")
