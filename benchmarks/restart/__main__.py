@@ -42,6 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default=f"minilm,{SMOLLM2}", help="of mlp, minilm and smollm2")
     parser.add_argument("--placement", choices=("process", "thread"), default="process")
+    parser.add_argument("--workers", type=int, default=1, help="front processes")
     parser.add_argument("--together", action="store_true", help="no model alone")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--lock", type=Path, help="a file to lock meanwhile, for others on the machine")
@@ -55,11 +56,15 @@ def main() -> None:
         for group in groups:
             for out in (False, True):
                 where = Path(folder, f"{'-'.join(model.name for model in group)}-{out}")
-                _show(group, out, _restarted(group, paths, arguments.placement, where, arguments.rounds, out))
+                _show(
+                    group,
+                    out,
+                    _restarted(group, paths, arguments.placement, arguments.workers, where, arguments.rounds, out),
+                )
 
 
 def _restarted(
-    models: list[Asked], paths: dict[str, Path], placement: str, folder: Path, rounds: int, out: bool
+    models: list[Asked], paths: dict[str, Path], placement: str, workers: int, folder: Path, rounds: int, out: bool
 ) -> list[dict[str, float]]:
     """Seconds by phase of each start that follows a kill."""
     port, before = free_port(), names()
@@ -68,7 +73,7 @@ def _restarted(
         if out:
             for path in paths.values():
                 _forget(path)
-        with started(models, paths, placement, port, folder / str(number)) as server:
+        with started(models, paths, placement, workers, port, folder / str(number)) as server:
             phases = server.phases()
             clients = at_work(models, port)
             time.sleep(0.5)  # they are in the middle of it

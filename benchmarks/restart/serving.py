@@ -40,7 +40,7 @@ class Started:
             "imports": moment(configured) - self.began - configured["plugins_s"] - configured["config_s"],
             "plugins": configured["plugins_s"],
             "config": configured["config_s"],
-            "ready": moment(events["ready"]) - self.began,
+            "ready": max(moment(line) for line in lines if line["event"] == "model is ready") - self.began,
         }
         for name, answered in self.answered.items():
             told: dict[str, Any] = {line["event"]: line for line in reversed(lines) if line.get("model") == name}
@@ -56,14 +56,14 @@ class Started:
 
 @contextmanager
 def started(
-    models: Sequence[Asked], paths: dict[str, Path], placement: str, port: int, folder: Path
+    models: Sequence[Asked], paths: dict[str, Path], placement: str, workers: int, port: int, folder: Path
 ) -> Iterator[Started]:
     """A server of `models`, which are loaded from `paths`, with its temporary files in `folder`/tmp. Raises SystemExit
     if one gives no right answer."""
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     config = folder / "jackfield.yaml"
     sections = {model.name: {"source": str(paths[model.name]), "placement": placement} for model in models}
-    config.write_text(json.dumps({"server": {"port": port}, "models": sections}))
+    config.write_text(json.dumps({"server": {"port": port, "workers": workers}, "models": sections}))
     log = folder / "log"
     began = time.time()
     with log.open("wb") as output:
