@@ -49,7 +49,7 @@ class RayEngine:
         self._now = say.Now(0, 0, 0, 0, None, ())
         self._running: tuple[int, ...] = ()
         self._since: float | None = None
-        self._heard = time.perf_counter()
+        self._heard = self._due = time.perf_counter()
         self._states = say.States({}, {})
         self._watch: asyncio.TimerHandle | None = None
         self._stopping = threading.Event()
@@ -189,11 +189,15 @@ class RayEngine:
         """Now and then: whether the actor shows signs of life."""
         if self._gone or self._stopping.is_set():
             return
-        quiet = time.perf_counter() - self._heard
+        now = time.perf_counter()
+        if now - self._due > self._silence / 4:  # this process stood still, and what was said meanwhile comes only now
+            self._heard = now
+        quiet = now - self._heard
         if quiet > self._silence:
             where = f"its actor on node {self._link.address}"
             self._give_up(f"{where} has shown no sign of life for {quiet:.1f} s")
             return
+        self._due = now + self._silence / 4
         self._watch = asyncio.get_running_loop().call_later(self._silence / 4, self._look)
 
     def _give_up(self, reason: str) -> None:
