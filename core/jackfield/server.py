@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,11 +16,20 @@ import structlog
 from jackfield.clients import Clients
 from jackfield.clock import Clock, MonotonicClock
 from jackfield.config import load
-from jackfield.config.changes import changed, difference
+from jackfield.config.changes import changed, difference, merged
 from jackfield.config.keys import Entries, read_keys
 from jackfield.config.models import Config, ModelConfig
 from jackfield.engine.bisect import public
-from jackfield.errors import ConfigError, InvalidRequest, JackfieldError, LoadError, NotFound, Unavailable, Unsupported
+from jackfield.errors import (
+    ConfigError,
+    InvalidRequest,
+    JackfieldError,
+    LoadError,
+    NotFound,
+    Overloaded,
+    Unavailable,
+    Unsupported,
+)
 from jackfield.keys.caller import CALLER
 from jackfield.keys.ring import Ring
 from jackfield.lifecycle.model import Model
@@ -30,6 +40,7 @@ from jackfield.lifecycle.version import Version, first_failure
 from jackfield.logs import quieten
 from jackfield.plugins.registry import Registry
 from jackfield.stream import BUFFER, Stream
+from jackfield.supply import Listed, Supply
 from jackfield.types import Array, Datatype
 from jackfield.work import Request, Response, Sink, Work
 
@@ -103,6 +114,8 @@ class Server:
         """What front processes do, if there are any."""
         self._reloading = asyncio.Lock()
         self._updater = Updater(self._models, self._make, self._configured, self.clock.now)
+        self.supply = Supply(self.registry, self._models, self._updater, self.clock, self.config.server.memory_budget)
+        self.sleeping: Mapping[str, object] = self.supply.on_demand.sleeping
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loading: asyncio.Task[None] | None = None
         self._heart: asyncio.Task[None] | None = None
@@ -126,15 +139,17 @@ class Server:
         if self._loop is not None:
             raise ConfigError("this Server was started before: make a new one")
         self._loop = asyncio.get_running_loop()
-        self._loading = asyncio.create_task(await self._updater.begin(self.config.models))
+        self._loading = asyncio.create_task(await self.supply.begin(self.config.models))
         self._heart = asyncio.create_task(self._beat())
 
     async def loaded(self) -> None:
-        """Wait until every model is ready; raises LoadError with the first one's reason if any failed."""
+        """Wait until every model is ready that is not loaded on demand; raises LoadError with the first one's reason if
+        any failed."""
         if self._loading is None:
             raise Unavailable("the server was not started")
         await asyncio.shield(self._loading)
-        failure = first_failure([version for model in self._models.values() for version in model.shown])
+        mains = [model.main for model in self._models.values() if model.main is not None]
+        failure = first_failure(mains) or self.supply.failure
         if failure is not None:
             raise failure
 
@@ -153,6 +168,7 @@ class Server:
         if self._loading is not None and not self._loading.done():
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
+        await self.supply.stop()
         await self._updater.stop()
         timeout = 0 if at_once else self.config.server.drain_timeout_s
         await asyncio.gather(*(version.unload(timeout) for version in self._held))
@@ -190,7 +206,7 @@ class Server:
 
     @property
     def ready(self) -> bool:
-        """Whether it runs and every model is ready that was not unloaded."""
+        """Whether it runs and every model is ready that was not unloaded, and does not sleep until it is asked for."""
         return self.started and all(model.ready or not model.wanted for model in self._models.values())
 
     def model(self, name: str) -> Model:
@@ -208,15 +224,50 @@ class Server:
             raise NotFound(f"Request for unknown model: '{public(name)}' is not found")
         return model
 
+    def listed(self) -> list[Listed]:
+        """All versions of all models: those that are loaded, or were, and what else repositories have."""
+        models = self.models
+        return [row for row in self.supply.listed() if row.model in models]
+
+    async def awake(self, model: str, timeout: float | None = None) -> None:
+        """Return once the model serves, if it is one that is loaded on demand; at most `timeout` seconds, and no longer
+        than its requests may take by their default. At once for all others.
+
+        Endpoints ask `if name in server.sleeping` before they need anything of a model that only a loaded one has;
+        `jackfield.web.exchange` and `streaming`, `infer` and `load` do so by themselves. Raises Unavailable if it
+        cannot be loaded, or if requests are not to wait, Overloaded if too many do, and Expired."""
+        if model not in self.sleeping:
+            return
+        self._check_running()
+        found = self.model(model).config
+        if timeout is None or math.isnan(timeout):  # NaN is refused later
+            timeout = found.timeout_s
+        try:
+            await self.supply.on_demand.awake(model, None if timeout is None else min(timeout, found.max_timeout_s))
+        except JackfieldError as error:
+            self.observers.refused(model, "shed" if isinstance(error, Overloaded) else "unavailable")
+            raise
+
+    async def await_model(self, request: Request) -> None:
+        """As `awake`, for the model of `request`, within its deadline, which is the earlier then."""
+        began = self.clock.now()
+        await self.awake(request.model, request.timeout)
+        if request.timeout is None:
+            request.timeout = self.model(request.model).config.timeout_s
+        if request.timeout is not None:
+            request.timeout -= self.clock.now() - began
+
     def submit(self, request: Request, told: Sink | None = None) -> Work:
         """Accept `request` and return its work, whose `future` gives the Response or raises what became of it. With
         `told` there is no future: `told` is called with the work and its Response or error, on the event loop, perhaps
         before this returns; it must not raise.
 
         Raises NotFound, InvalidRequest, Overloaded or Unavailable, and then it was not accepted. Costs no device time
-        and never blocks.
+        and never blocks: a model that sleeps is roused, and Unavailable is raised (`awake` waits for it).
         """
         self._check_running()
+        if request.model in self.sleeping:
+            self._rouse(request.model)
         model = self.model(request.model)
         work = model.choose(request).submit(request, told)
         if model.trial is not None:
@@ -231,6 +282,8 @@ class Server:
         once. A model that answers in one step gives one response.
         """
         self._check_running()
+        if request.model in self.sleeping:
+            self._rouse(request.model)
         return self.model(request.model).choose(request).stream(request, buffer)
 
     def cancel(self, work: Work) -> None:
@@ -253,9 +306,13 @@ class Server:
         """One request, from arrays (or what NumPy makes arrays of, in the signature's datatype) to arrays.
 
         `timeout` in seconds. Cancelling the awaiting task withdraws the request. Raises as `submit`, and Expired,
-        ExecutionFailed or Unavailable for what became of it.
+        ExecutionFailed or Unavailable for what became of it. A model that sleeps is waited for.
         """
         self._check_running()
+        if model in self.sleeping:
+            until = None if timeout is None else self.clock.now() + timeout
+            await self.awake(model, timeout)
+            timeout = None if until is None else until - self.clock.now()
         signature = self.model(model).version(version).signature
         arrays = {name: _array(name, value, signature.by_name.get(name)) for name, value in inputs.items()}
         work = self.submit(
@@ -311,7 +368,7 @@ class Server:
                 raise NotFound(f"model '{public(name)}' has no section in the configuration: give one")
         if not isinstance(config, ModelConfig):
             config = (await asyncio.to_thread(load, {"models": {name: config}}, self.registry)).models[name]
-        return await self._updater.load(name, config, keep, main)
+        return await self.supply.load(name, config, keep, main)
 
     async def unload(self, name: str, version: str = "") -> None:
         """Let a version go, or all of a model: it gets no further requests, answers what it accepted within
@@ -319,7 +376,7 @@ class Server:
         ready takes the requests that name no version. What is unloaded already stays so. Raises NotFound."""
         self._check_running()
         self.model(name)
-        await self._updater.unload(name, version)
+        await self.supply.unload(name, version)
 
     async def reload(self, config: Config) -> Reloaded:
         """Go on with `config`: models that it adds are loaded, those that it does not have any more are unloaded, and
@@ -353,8 +410,8 @@ class Server:
             changed = await all_of({name: self._live(name, new) for name, new in found.live.items()})
             unloaded, loaded, rolled = await asyncio.gather(
                 all_of({name: self._removed(name) for name in found.removed}),
-                all_of({name: self._updater.load(name, new, (), True) for name, new in found.added.items()}),
-                all_of({name: self._updater.load(name, new, (), True) for name, new in found.rolled.items()}),
+                all_of({name: self._adopted(name, new) for name, new in found.added.items()}),
+                all_of({name: self._adopted(name, new) for name, new in found.rolled.items()}),
             )
             return Reloaded(changed, found.restart, failed, loaded, rolled, unloaded)
 
@@ -365,16 +422,23 @@ class Server:
             raise Unsupported("nothing to reload: the server was started with models, not with a configuration file")
         return await self.reload(await asyncio.to_thread(self.read))
 
+    async def _adopted(self, name: str, section: ModelConfig) -> None:
+        await self.supply.adopt(name, section)
+        self._configured(name, section)
+
     async def _live(self, name: str, config: ModelConfig) -> None:
         async with self._updater.alone(name) as model:
             if model.main is None:  # unloaded by hand: it is loaded with this when somebody asks for it
                 model.config = config
                 self._configured(name, config)
             else:
-                self._change(model, model.version(config.version), config)
+                for version in self.supply.configured(model):
+                    now = version.config
+                    here = config.model_copy(update={"source": now.source, "version": now.version})
+                    self._change(model, version, here)
 
     async def _removed(self, name: str) -> None:
-        await self._updater.remove(name)
+        await self.supply.remove(name)
         self.config = self.config.model_copy(
             update={"models": {other: one for other, one in self.config.models.items() if other != name}}
         )
@@ -394,7 +458,29 @@ class Server:
             self._configured(model.name, config)
 
     def _configured(self, name: str, config: ModelConfig) -> None:
+        config = self.supply.settled(name, config)
         self.config = self.config.model_copy(update={"models": {**self.config.models, name: config}})
+
+    def section(self, name: str, changes: Mapping[str, Any], before: ModelConfig | None = None) -> ModelConfig:
+        """A section for the model `name` that has what `changes` say, and beside that what `before` says, or the
+        defaults; for `load`. Takes a moment: for threads. Raises ConfigError with a line for each problem."""
+        if before is None:
+            return load({"models": {name: changes}}, self.registry).models[name]
+        return merged(name, before, changes, self.registry)
+
+    def rouse(self, model: str) -> None:
+        """Have a model that sleeps loaded. Raises as `awake`, at once, if there is no use in waiting for it."""
+        self._check_running()
+        self.model(model)  # which may be none of this caller's
+        try:
+            self.supply.on_demand.rouse(model)
+        except Unavailable as error:
+            self.observers.refused(model, "shed" if isinstance(error, Overloaded) else "unavailable")
+            raise
+
+    def _rouse(self, name: str) -> None:
+        self.rouse(name)
+        raise Unavailable(f"model '{name}' is not ready: it is being loaded")
 
     def _make(self, name: str, config: ModelConfig, statistics: Statistics | None) -> Version:
         return Version(name, config, self.registry, self.observers, self.clock, self._post, statistics)
@@ -416,6 +502,7 @@ class Server:
             for model in self._models.values():
                 for version in [*model.all]:
                     version.look()
+            self.supply.look()
             self.clients.look()
 
 

@@ -43,15 +43,17 @@ FLOORS: dict[str, int] = {
     "jackfield.config": 6,
     "jackfield.logs": 7,
     "jackfield.lifecycle": 7,
+    "jackfield.repository": 7,
     "jackfield.web": 7,
     "jackfield.hosting": 8,
-    "jackfield.server": 8,
-    "jackfield.asgi": 9,
-    "jackfield.fronts": 10,
-    "jackfield.testing": 11,
-    "jackfield.cli": 11,
-    "jackfield.__main__": 12,
-    "jackfield": 13,  # the facade: nothing in the house goes through it
+    "jackfield.supply": 8,
+    "jackfield.server": 9,
+    "jackfield.asgi": 10,
+    "jackfield.fronts": 11,
+    "jackfield.testing": 12,
+    "jackfield.cli": 12,
+    "jackfield.__main__": 13,
+    "jackfield": 14,  # the facade: nothing in the house goes through it
 }
 """The house from the ground up. A room imports only what lies below it; rooms of one floor do not know each other."""
 

@@ -14,7 +14,12 @@ from jackfield.errors import ConfigError
 from jackfield.plugins.registry import Registry
 from jackfield.plugins.sockets import SOCKETS
 
-LIVE = frozenset({"batching", "scheduler", "queue", "router", "timeout_s", "max_timeout_s", "step_timeout_s", "update"})
+LIVE = frozenset(
+    {
+        *("batching", "scheduler", "queue", "router", "timeout_s", "max_timeout_s", "step_timeout_s", "update"),
+        *("poll_s", "on_demand", "memory"),
+    }
+)
 """What of a model can be changed while requests wait and run. `update` is looked at by the next update only."""
 
 _SELECTORS = {socket.name: socket.selector for socket in SOCKETS}
@@ -59,6 +64,15 @@ def fixed(old: ModelConfig, new: ModelConfig) -> list[str]:
 
 
 def changed(name: str, old: ModelConfig, changes: Mapping[str, Any], registry: Registry) -> ModelConfig:
+    """As `merged`, where all that differs can be changed while the model runs. Raises ConfigError if it cannot."""
+    new = merged(name, old, changes, registry)
+    cannot = fixed(old, new)
+    if cannot:
+        raise ConfigError("\n".join(f"models.{name}.{key}: cannot be changed while the model runs" for key in cannot))
+    return new
+
+
+def merged(name: str, old: ModelConfig, changes: Mapping[str, Any], registry: Registry) -> ModelConfig:
     """`old`, the section of model `name`, with `changes`, which are of the same shape as that section.
 
     A key takes the place of what was there. In a section that a plugin fills the plugin's other options stay if it
@@ -68,11 +82,7 @@ def changed(name: str, old: ModelConfig, changes: Mapping[str, Any], registry: R
     data = plain(old)
     for key, value in changes.items():
         data[key] = _section(key, data[key], value) if key in _SELECTORS and data.get(key) is not None else value
-    new = load({"models": {name: data}}, registry).models[name]
-    cannot = fixed(old, new)
-    if cannot:
-        raise ConfigError("\n".join(f"models.{name}.{key}: cannot be changed while the model runs" for key in cannot))
-    return new
+    return load({"models": {name: data}}, registry).models[name]
 
 
 def _section(key: str, before: Mapping[str, Any], value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SerializeAsAny, model_validator
 
 from jackfield.config.updates import UpdateConfig
-from jackfield.config.values import NOT_BOOL, Axis, Count, Label, Off, Seconds, Version, problem
+from jackfield.config.values import NOT_BOOL, Axis, Bytes, Count, Label, Off, Seconds, Version, problem
 from jackfield.options import Options
 
 MIB = 1024 * 1024
@@ -99,6 +99,8 @@ class ServerConfig(Options):
     """Whether `jackfield serve` exits when a model fails to load at start; false: it goes on with the others."""
     drain_timeout_s: Seconds = 30
     """Seconds that accepted requests get to be answered when the server stops; those that are not fail then."""
+    memory_budget: Bytes | None = None
+    """Most memory of all models together that are loaded on demand, in bytes or as `4 GiB`; null: no limit."""
     limits: LimitsConfig = LimitsConfig()
     """What one connection or request may take."""
     keys: KeysConfig | None = None
@@ -175,6 +177,26 @@ class RestartConfig(Options):
     """Longest delay before a restart, in seconds."""
 
 
+class Latest(Options):
+    """How many of a repository's versions are served."""
+
+    latest: Count
+    """The last so many of them."""
+
+
+class OnDemandConfig(Options):
+    """How a model is loaded that sleeps until it is asked for."""
+
+    first_request: Literal["wait", "refuse"] = "wait"
+    """What becomes of requests while it is loaded: they wait, within their deadlines, or are refused at once."""
+    max_waiting: Count = 256
+    """Most requests that wait for it to be loaded; further ones are shed."""
+    retry_s: Seconds = 5
+    """Seconds before it is loaded again after that failed; twice as many after each further failure."""
+    max_retry_s: Seconds = 300
+    """Longest time before it is loaded again, in seconds."""
+
+
 class ModelSettings(Options):
     """One model: what the core itself reads. The sections that plugins fill are added by `ModelConfig`."""
 
@@ -182,7 +204,24 @@ class ModelSettings(Options):
     """What to load: a file or folder relative to this configuration file, `file.py:Class`, `package.module:Class`, or
     whatever else a loader knows."""
     version: Version = "1"
-    """Label of this version."""
+    """Label of this version. In a repository each version is called after its folder."""
+    versions: Literal["latest", "all"] | Latest | Annotated[tuple[Version, ...], Field(min_length=1)] | None = None
+    """Which versions of a repository are served: `latest`, the last so many, `all`, or those in a list. null: the
+    source is opened as it is; but if no loader knows it, and it has folders called by numbers, it is a repository whose
+    latest version is served."""
+    artifact: Annotated[str, Field(min_length=1)] | None = None
+    """What is to be opened in the folder of a repository's version: a file or folder, or `file.py:Class`. null: that
+    folder itself or the one thing in it that a loader knows."""
+    poll_s: Seconds | None = None
+    """Seconds between two looks at a repository, whose new versions are rolled in and whose vanished ones are unloaded;
+    null: it is only looked at when the model is loaded."""
+    load: Literal["at-start", "on-demand"] = "at-start"
+    """When the model is loaded: when the server starts, or when the first request for it comes."""
+    on_demand: OnDemandConfig = OnDemandConfig()
+    """How it is loaded on demand."""
+    memory: Bytes | None = None
+    """Memory that the model takes while it is loaded, in bytes or as `2 GiB`, to be held against
+    `server.memory_budget`; null: the size of its files, once for each replica."""
     device: Annotated[str, Field(min_length=1)] = "auto"
     """Where it runs, in the backend's words (`cpu`, `cuda:0`); `auto` is the backend's best."""
     devices: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)] | None = None

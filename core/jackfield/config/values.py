@@ -12,6 +12,11 @@ from pydantic_core import PydanticCustomError
 LABEL = r"[A-Za-z0-9._-]+"
 _LABEL = re.compile(LABEL)
 LONGEST_LABEL = 128
+SIZE = r"(\d+(?:\.\d+)?) ?([kKMGT]i?B|B)"
+_SIZE = re.compile(SIZE, re.ASCII)
+_UNITS = {"b": 1} | {
+    letter + unit: base**power for power, letter in enumerate("kmgt", 1) for unit, base in (("b", 1000), ("ib", 1024))
+}
 
 
 def problem(text: str, key: str = "") -> PydanticCustomError:
@@ -54,10 +59,27 @@ def _text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _bytes(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    match = _SIZE.fullmatch(value)
+    if match is None:
+        raise problem("got {given}, expected a number of bytes, as 1073741824 or '1 GiB' or '512MB'")
+    return int(float(match[1]) * _UNITS[match[2].lower()])
+
+
 NOT_BOOL = BeforeValidator(_not_bool("int_type"))
 """Stands last in an `Annotated`, so that it runs first."""
 Count = Annotated[int, Field(ge=1), NOT_BOOL]
 """How many of something: at least one."""
+Bytes = Annotated[
+    int,
+    Field(ge=1),
+    BeforeValidator(_bytes),
+    NOT_BOOL,
+    WithJsonSchema({"type": ["integer", "string"], "minimum": 1, "pattern": SIZE}),
+]
+"""A number of bytes, which may be written with a unit."""
 Axis = Annotated[int, Field(ge=0), NOT_BOOL]
 """Number or length of an axis: zero or more."""
 Off = Annotated[Literal[False], BeforeValidator(_false)]

@@ -123,6 +123,8 @@ class FrontServer:
         """Whether nothing is to be answered here."""
         self.keys = Ring(clock)
         """None: where there are keys, nothing is answered here."""
+        self.sleeping: Mapping[str, object] = {}
+        """None: a model that is not loaded is not known here, and whatever is asked of it goes where it can be."""
         self._refused: dict[tuple[str, str, str], int] = {}
         self._heart: asyncio.Task[None] | None = None
 

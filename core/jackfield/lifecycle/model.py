@@ -23,6 +23,8 @@ class Model:
     them, and those of `leaving` still answer what they accepted. `failed` are the last that could not take their place,
     by name, and `unloaded` is what was there last if nothing is. `past` counts what versions did that are gone. While
     there is a `trial`, it says which version takes a request that names none, and `arriving` can be asked for by name.
+    While it has no version, `absence` is what requests are told that may come again later, and `due` says that it ought
+    to have one.
     """
 
     def __init__(self, name: str, config: ModelConfig) -> None:
@@ -37,6 +39,8 @@ class Model:
         self.unloaded: Version | None = None
         self.trial: Trial | None = None
         self.past = Statistics()
+        self.due = False
+        self.absence = ""
 
     @property
     def ready(self) -> bool:
@@ -46,7 +50,7 @@ class Model:
     @property
     def wanted(self) -> bool:
         """Whether it ought to be ready: it is not if it was unloaded, or could never be loaded beside the others."""
-        return self.main is not None
+        return self.main is not None or self.due
 
     @property
     def all(self) -> Iterator[Version]:
@@ -126,6 +130,8 @@ class Model:
             self.past.add(counts)
 
     def _absence(self, name: str) -> JackfieldError:
+        if self.absence and not self.versions:
+            return Unavailable(self.absence)
         failed = self.failed.get(name) if name else next(reversed(self.failed.values()), None)
         if failed is not None and (name or not self.unloaded):
             return Unavailable(failed.unready)

@@ -40,7 +40,8 @@ class BatchCount:
 class Statistics:
     """Kept on the event loop. At every quiet moment accepted = completed + failed + cancelled + expired.
 
-    `last_inference`: when the last step ended, in milliseconds of the wall clock.
+    `last_inference`: when the last step ended, in milliseconds of the wall clock. `last_arrival`: when the last request
+    was accepted, by the server's clock.
 
     `rows`: rows that were answered; `steps`: runs on a device; `refused` by reason, which never were accepted.
     `elements`: those of padded inputs that were run, and `padding_elements` how many of them were padding.
@@ -59,6 +60,7 @@ class Statistics:
     elements: int = 0
     padding_elements: int = 0
     last_inference: int = 0
+    last_arrival: float = 0.0
     success: Duration = field(default_factory=Duration)
     fail: Duration = field(default_factory=Duration)
     queue: Duration = field(default_factory=Duration)

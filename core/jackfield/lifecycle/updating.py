@@ -4,7 +4,7 @@ they drain."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -24,6 +24,8 @@ log = structlog.get_logger("jackfield.updating")
 
 T = TypeVar("T")
 
+Approve = Callable[[], Awaitable[None]]
+"""Raises LoadError if a version that was loaded must not serve."""
 Make = Callable[[str, ModelConfig, Statistics | None], Version]
 
 
@@ -55,12 +57,23 @@ class Updater:
             model = self._models[name] = Model(name, config)
             model.serve(self._make(name, config, None), main=True)
             await model.alone.acquire()  # at once: nobody else knows it yet
-        return self._loaded([*self._models.values()])
+        return self._loaded([self._models[name] for name in configs])
 
-    async def load(self, name: str, config: ModelConfig, keep: Collection[str], main: bool) -> Version:
-        """See `Server.load`. A trial that is under way is over: what it tries is not wanted any more."""
+    async def load(
+        self, name: str, config: ModelConfig, keep: Collection[str], main: bool, approve: Approve | None = None
+    ) -> Version:
+        """See `Server.load`. `approve` is asked once the version is loaded, before it serves. A trial that is under way
+        is over: what it tries is not wanted any more."""
         self.end_trial(name, "another update came")
-        return await self._shielded(self._load(name, config, keep, main))
+        return await self._shielded(self._load(name, config, keep, main, approve))
+
+    async def prefer(self, name: str, version: str) -> None:
+        """Let a version that serves take the requests that name none. Raises NotFound."""
+        async with self.alone(name) as model:
+            found = model.version(version)
+            if found is not model.main:
+                model.main = found
+                log.info("model has another main version", model=name, version=version)
 
     async def unload(self, name: str, version: str) -> None:
         """See `Server.unload`. It ends the trial of what is unloaded."""
@@ -131,10 +144,13 @@ class Updater:
         if error is not None and not isinstance(error, JackfieldError):  # whoever waited may be gone
             log.error("an update failed", exc_info=error)
 
-    async def _load(self, name: str, config: ModelConfig, keep: Collection[str], main: bool) -> Version:
+    async def _load(
+        self, name: str, config: ModelConfig, keep: Collection[str], main: bool, approve: Approve | None
+    ) -> Version:
         self._models.setdefault(name, Model(name, config))
         async with self.alone(name) as model:
             new = self._make(name, config, model.counts(config.version))
+            new.approve = approve
             stays = {new.name, *keep}
             others = [one for one in model.versions.values() if main and one.name not in stays]
             if main and not model.versions:

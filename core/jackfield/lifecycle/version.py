@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -47,7 +47,8 @@ class Version:
 
     `statistics`: the ledger to go on with, of another version of this name that this one takes the place of. `aside` is
     that of requests that no client asked. `watch` is told of each client's request that is over. `retry_after`: seconds
-    after which those that are refused because it is not ready may come again.
+    after which those that are refused because it is not ready may come again. `approve` is asked once it is loaded,
+    before it is ready, and raises LoadError if it must not be.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Version:
         self.watch: Callable[[Work], None] | None = None
         self.retry_after = 1.0
         self.signature = Signature((), ())
+        self.approve: Callable[[], Awaitable[None]] | None = None
         self._observers = observers
         self._now = clock.now
         self._post = post
@@ -174,6 +176,8 @@ class Version:
                 await group.start(self.name)
                 self.signature = self.replicas[0].signature
                 await check_golden(self.model, self.config.update.golden, self.signature, self.ask)
+            if self.approve is not None:
+                await self.approve()
         except asyncio.CancelledError:
             group.abandon()
             raise
@@ -331,6 +335,7 @@ class Version:
             work.caller = caller
             caller.charge(work.rows)
         self.statistics.accepted += 1
+        self.statistics.last_arrival = work.arrival
         self._observers.accepted(self.model, self.name, work)
         return work
 

@@ -6,7 +6,7 @@
 
 from jackfield.interfaces.endpoint import Answer, ASGIApp, Message, Receive, Scope, Send, Shortcut, Withdraw
 from jackfield.web.body import BodyTimeout, ClientGone, header, read_body
-from jackfield.web.exchange import exchange, streaming
+from jackfield.web.exchange import awaited, exchange, streaming
 from jackfield.web.respond import send_bytes, send_json
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Send",
     "Shortcut",
     "Withdraw",
+    "awaited",
     "exchange",
     "header",
     "read_body",

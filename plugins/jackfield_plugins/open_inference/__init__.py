@@ -9,6 +9,8 @@ The way of an inference: `app` finds the route (`paths`), `infer` reads, decodes
 - `generate` answers Triton's extension of that name, in one object or as `events`: `question` decodes what is asked,
   `fields` makes tensors of it; `language` is what is known here of models that generate.
 - `headers` and `compression` are HTTP's part; `statuses` turns errors into statuses.
+- `control` is loading and unloading models: `repository_key` says who may, `loading` does it, with files that
+  `overridden` keeps.
 - All other routes are plain functions: `health`, `metadata`, `model_config`, `model_stats`, `repository`.
 """
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import orjson
 import structlog
 
 from jackfield import Server
-from jackfield.errors import Cancelled, JackfieldError, NotFound, Unavailable
+from jackfield.errors import Cancelled, JackfieldError, NotFound, Unavailable, Unsupported
 from jackfield.web import Receive, Scope, Send, Shortcut, read_body, send_bytes
+from jackfield_plugins.open_inference.control import Control
 from jackfield_plugins.open_inference.generate import Generate
 from jackfield_plugins.open_inference.headers import Headers, declared_length, echoed, request_id, trace
 from jackfield_plugins.open_inference.health import live, model_ready, ready
@@ -28,7 +30,6 @@ from jackfield_plugins.open_inference.texts import shown
 log = structlog.get_logger("jackfield.open_inference")
 
 _GET: Mapping[Route, Callable[[Server, Target], tuple[int, Any]]] = {
-    Route.SERVER: server_metadata,
     Route.LIVE: live,
     Route.READY: ready,
     Route.MODEL: model_metadata,
@@ -38,6 +39,7 @@ _GET: Mapping[Route, Callable[[Server, Target], tuple[int, Any]]] = {
     Route.ALL_STATS: all_stats,
 }
 _OF_BODIES = frozenset((Route.INFER, Route.GENERATE, Route.GENERATE_STREAM))
+_OF_LOADED = frozenset((Route.MODEL, Route.CONFIG))  # what only a loaded model can say
 _WORTH_READING = 256 * 1024  # bytes of a refused body that cost less than a new connection
 _JSON = (b"content-type", b"application/json")
 
@@ -48,11 +50,19 @@ class OpenInferenceApp:
     """Runs on the event loop."""
 
     def __init__(
-        self, server: Server, overload_status: int, compress_above: int, tenant_header: str | None = None
+        self,
+        server: Server,
+        overload_status: int,
+        compress_above: int,
+        tenant_header: str | None = None,
+        control: Control | None = None,
     ) -> None:
         self._server = server
         self._overload_status = overload_status
         self._paths = Paths()
+        self._control = control
+        own = partial(server_metadata, repository=control is not None)
+        self._get: Mapping[Route, Callable[[Server, Target], tuple[int, Any]]] = {**_GET, Route.SERVER: own}
         self._inference = Inference(server, compress_above, tenant_header)
         self._generate = Generate(server, self._inference, self.refusal)
 
@@ -87,16 +97,30 @@ class OpenInferenceApp:
         if target is None:
             raise NotFound("there is nothing at this path")
         method = scope["method"]
-        handler = _GET.get(target.route)
+        handler = self._get.get(target.route)
         allowed = ("GET", "HEAD") if handler is not None else ("POST",)
         if method not in allowed:
             error = {"error": f"this path takes {' and '.join(allowed)} only"}
             return 405, orjson.dumps(error), [_JSON, (b"allow", ", ".join(allowed).encode())]
         if handler is not None:
+            if target.route in _OF_LOADED and target.model in self._server.sleeping:
+                await self._server.awake(target.model)
             status, content = handler(self._server, target)
-        else:
+        elif target.route is Route.INDEX:
             status, content = index(self._server, await read_body(scope, receive, self._server.config.server.limits))
+        else:
+            status, content = 200, await self._change(scope, receive, target)
         return status, orjson.dumps(content), [_JSON]
+
+    async def _change(self, scope: Scope, receive: Receive, target: Target) -> dict[str, Any]:
+        """Load or unload a model: Triton answers with nothing."""
+        if self._control is None:
+            raise Unsupported("models cannot be loaded or unloaded through this server: `repository_control` is off")
+        self._control.key.check(dict(scope["headers"]))
+        body = await read_body(scope, receive, self._server.config.server.limits)
+        change = self._control.loading.load if target.route is Route.LOAD else self._control.loading.unload
+        await change(target.model, body)
+        return {}
 
     def shortcut(self, method: str, path: str, headers: Headers) -> Shortcut | None:
         """Inferences can be taken in without ASGI."""

@@ -81,6 +81,8 @@ class Generate:
         inference.check_room(told.headers, model, version)
         try:
             body = await inference.body(scope, receive, told.headers, model, version)
+            if model in self._server.sleeping:
+                await self._server.awake(model)
             found = self._server.model(model).version(version)
             require_signature(found)
             if len(body) > LARGE_REQUEST or language_of(found.about, found.signature) is not None:
@@ -89,7 +91,8 @@ class Generate:
                 question = decode(body, found)
             refuse_formless(found.signature, _AS_JSON)
         except (InvalidRequest, Unsupported) as error:
-            self._server.model(model).version(version).refused(error)
+            if model not in self._server.sleeping:
+                self._server.model(model).version(version).refused(error)
             raise
         request, identity = question.request, question.identity
         request.version, request.trace, request.tenant = version, told.trace, told.tenant

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jackfield import Server
+from jackfield.errors import Unavailable
 from jackfield_plugins.open_inference.paths import Target
 from jackfield_plugins.open_inference.versions import why_not_ready
 
@@ -32,8 +33,11 @@ def _down(server: Server) -> str:
 
 def model_ready(server: Server, target: Target) -> Answer:
     """The version is loaded, warmed up, and its workers live."""
-    version = server.model(target.model).version(target.version)
-    reason = why_not_ready(version)
+    model = server.model(target.model)
+    try:
+        reason = why_not_ready(model.version(target.version))
+    except Unavailable as absence:  # it sleeps, or could not be loaded
+        reason = str(absence)
     if server.started and reason is None:
         return 200, {"name": target.model, "ready": True}
     error = reason or _down(server)

@@ -10,7 +10,7 @@ import numpy as np
 
 from jackfield import Datatype, Request, Response, Server, Signature, Version, Work
 from jackfield.errors import InvalidRequest, Unsupported
-from jackfield.web import Receive, Scope, exchange, read_body
+from jackfield.web import Receive, Scope, awaited, exchange, read_body
 from jackfield_plugins.open_inference.compression import accepted, compressed, decompressed
 from jackfield_plugins.open_inference.headers import (
     RAW,
@@ -64,10 +64,15 @@ class Inference:
         self.check_room(told.headers, model, version)
         try:
             body = await self.body(scope, receive, told.headers, model, version)
+            if model in server.sleeping and self._needs_signature(told.headers, body):
+                await server.awake(model)
             request, wanted = await self._decoded(body, told.headers, model, version)
         except (InvalidRequest, Unsupported) as error:
-            server.model(model).version(version).refused(error)
+            if model not in server.sleeping:
+                server.model(model).version(version).refused(error)
             raise
+        while model in server.sleeping:  # only now is its deadline known
+            await awaited(server, request, receive)
         asked = self.asked(request, wanted, told, server.model(model).version(version))
         work, response = await exchange(server, request, receive)
         return await self.encoded(asked, work, response)
@@ -78,6 +83,9 @@ class Inference:
 
     def check_room(self, headers: Headers, model: str, version: str) -> None:
         """Say that there is no such model, or no room, before a body is read."""
+        if model in self._server.sleeping:
+            self._server.rouse(model)
+            return
         size = declared_length(headers)
         found = self._server.model(model).version(version)
         if size <= self._limits.max_body_bytes:  # or it is refused whatever waits
@@ -86,10 +94,15 @@ class Inference:
     async def body(self, scope: Scope, receive: Receive, headers: Headers, model: str, version: str) -> bytes:
         """The body, decompressed; raises what is wrong with it, or Overloaded if there is no room for it any more."""
         body = await read_body(scope, receive, self._limits)
-        if len(body) > LARGE_REQUEST:  # it was long on its way: much may have come in meanwhile
+        if len(body) > LARGE_REQUEST and model not in self._server.sleeping:
+            # it was long on its way: much may have come in meanwhile
             self._server.model(model).version(version).check_room(len(body))
         encoding = headers.get(b"content-encoding")
         return body if encoding is None else await decompressed(body, encoding, self._limits.max_body_bytes)
+
+    def _needs_signature(self, headers: Headers, body: bytes) -> bool:
+        """Whether the request cannot be decoded without its model."""
+        return len(body) > LARGE_REQUEST or header_length(headers, len(body)) == RAW
 
     async def _decoded(self, body: bytes, headers: Headers, model: str, version: str) -> tuple[Request, Wanted]:
         if len(body) > LARGE_REQUEST:

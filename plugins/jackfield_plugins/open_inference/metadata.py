@@ -18,13 +18,14 @@ EXTENSIONS = (
     "schedule_policy",
     "statistics",
 )
-"""In the words of the servers that have them, and only those that are whole here: the repository has an index, but
-nothing can be loaded through this endpoint, so it is not among them."""
+"""In the words of the servers that have them, and only those that are whole here: the repository has an index always,
+but is among them only where models can be loaded."""
 
 
-def server_metadata(server: Server, target: Target) -> tuple[int, Any]:
+def server_metadata(server: Server, target: Target, *, repository: bool = False) -> tuple[int, Any]:
     """Name, version and extensions."""
-    return 200, {"name": server.config.server.name, "version": installed("jackfield"), "extensions": EXTENSIONS}
+    extensions = sorted([*EXTENSIONS, "model_repository"]) if repository else EXTENSIONS
+    return 200, {"name": server.config.server.name, "version": installed("jackfield"), "extensions": extensions}
 
 
 def model_metadata(server: Server, target: Target) -> tuple[int, Any]:

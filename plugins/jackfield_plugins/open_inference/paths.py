@@ -23,6 +23,8 @@ class Route(StrEnum):
     GENERATE = auto()
     GENERATE_STREAM = auto()
     INDEX = auto()
+    LOAD = auto()
+    UNLOAD = auto()
 
 
 class Target(NamedTuple):
@@ -51,6 +53,7 @@ _OF_MODEL = {
     ("generate",): Route.GENERATE,
     ("generate_stream",): Route.GENERATE_STREAM,
 }
+_OF_REPOSITORY = {"load": Route.LOAD, "unload": Route.UNLOAD}
 
 
 class Paths:
@@ -73,7 +76,12 @@ class Paths:
 
 def _parsed(path: str) -> Target | None:
     parts = path.split("/", 8)
-    if len(parts) < 4 or parts[1:3] != ["v2", "models"] or len(path) > 1024:
+    if len(parts) < 4 or len(path) > 1024:
+        return None
+    if parts[1:4] == ["v2", "repository", "models"] and len(parts) == 6 and parts[4]:
+        found = _OF_REPOSITORY.get(parts[5])
+        return None if found is None else Target(found, parts[4])
+    if parts[1:3] != ["v2", "models"]:
         return None
     model, *rest = parts[3:]
     version = ""

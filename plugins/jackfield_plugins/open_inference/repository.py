@@ -20,18 +20,22 @@ class IndexMessage(msgspec.Struct):
 
 
 def index(server: Server, body: bytes) -> tuple[int, Any]:
-    """A row for each version; raises InvalidRequest if `body`, which may be empty, is not what it should be."""
+    """A row for each version, be it loaded or not. Raises InvalidRequest if `body`, which may be empty, is not what it
+    should be."""
     try:
         asked = msgspec.json.decode(body, type=IndexMessage) if body else IndexMessage()
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"the request is not valid: {shown(str(error), 160)}") from None
-    return 200, [_row(server, version) for version in server.versions if version.ready or not asked.ready]
+    rows = [_row(server, *listed) for listed in server.listed()]
+    return 200, [row for row in rows if row["state"] == "READY" or not asked.ready]
 
 
-def _row(server: Server, version: Version) -> dict[str, str]:
+def _row(server: Server, model: str, name: str, version: Version | None, reason: str) -> dict[str, str]:
     """One that is ready has a reason, too, if another was to take its name and failed: why that is not there."""
-    reason = why_not_ready(version)
-    state = "READY" if reason is None else "LOADING" if version.state in ("loading", "warming") else "UNAVAILABLE"
-    failed = server.models[version.model].failed.get(version.name)
-    told = reason or (failed.unready if failed is not None else "")
-    return {"name": version.model, "version": version.name, "state": state, "reason": told}
+    state = "UNAVAILABLE"
+    if version is not None:
+        why = why_not_ready(version)
+        state = "READY" if why is None else "LOADING" if version.state in ("loading", "warming") else "UNAVAILABLE"
+        failed = server.models[model].failed.get(name)
+        reason = why or (failed.unready if failed is not None else "")
+    return {"name": model, "version": name, "state": state, "reason": reason}

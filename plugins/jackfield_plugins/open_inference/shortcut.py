@@ -33,10 +33,10 @@ class QuickInference:
 
     def begin(self, body: bytes, answer: Answer) -> Withdraw | None:
         """Submit the request in `body`, and answer it when it is settled. A `Shortcut`."""
-        if len(body) > LARGE_REQUEST:
-            return None
         inference, said = self._inference, self._said
         _, model, version = self._target
+        if len(body) > LARGE_REQUEST or model in self._server.sleeping:
+            return None
         try:
             found = self._server.model(model).version(version)
             found.check_room(len(body))

@@ -18,6 +18,7 @@ from jackfield.errors import (
 )
 from jackfield.web import BodyTimeout
 from jackfield_plugins.open_inference.compression import UnknownEncoding
+from jackfield_plugins.open_inference.repository_key import NoRepositoryKey
 
 _STATUSES: tuple[tuple[type[JackfieldError], int], ...] = (  # the first that fits: subclasses stand before their base
     (UnknownEncoding, 415),
@@ -25,6 +26,7 @@ _STATUSES: tuple[tuple[type[JackfieldError], int], ...] = (  # the first that fi
     (TooLarge, 413),
     (InvalidRequest, 400),
     (NotFound, 404),
+    (NoRepositoryKey, 401),
     (Unsupported, 501),
     (QuotaExceeded, 429),
     (Unavailable, 503),
@@ -46,6 +48,8 @@ def headers_of(error: JackfieldError) -> list[tuple[bytes, bytes]]:
     """The headers that go with it."""
     if isinstance(error, Unavailable):
         return [(b"retry-after", b"%d" % error.whole_seconds)]
+    if isinstance(error, NoRepositoryKey):
+        return [(b"www-authenticate", b"Bearer"), (b"connection", b"close")]
     if isinstance(error, UnknownEncoding):
         return [(b"accept-encoding", b"gzip, deflate")]
     if isinstance(error, (TooLarge, BodyTimeout)):  # the body was not read: the connection cannot be used again

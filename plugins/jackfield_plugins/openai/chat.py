@@ -35,7 +35,7 @@ class Chat:
     async def answer(self, call: Call) -> Answer | None:
         """The answer; None if it was streamed. Raises what went wrong."""
         body = await call.decoded(CHAT)
-        speaker = self._models.speaker(body.model)
+        speaker = await self._models.speaker(body.model)
         try:
             parameters = _parameters(body)
             tokens, tools = await self._threads.run(body.model, conversation, speaker, body)

@@ -45,7 +45,7 @@ class Completions:
     async def answer(self, call: Call) -> Answer | None:
         """The answer; None if it was streamed. Raises what went wrong."""
         body = await call.decoded(_decoder)
-        speaker = self._models.speaker(body.model)
+        speaker = await self._models.speaker(body.model)
         try:
             parameters = _parameters(body)
             found = await self._threads.run(body.model, _prompts, speaker, body, self._most)

@@ -51,7 +51,7 @@ class Embeddings:
     async def answer(self, call: Call) -> Answer:
         """The answer. Raises what went wrong."""
         body = await call.decoded(_decoder)
-        version, encoder = self._models.encoder(body.model)
+        version, encoder = await self._models.encoder(body.model)
         try:
             priority = checked_priority(body.priority)
             if body.dimensions is not None and body.dimensions != encoder.dimensions:

@@ -48,11 +48,11 @@ class Models:
         except NotFound:
             raise UnknownModel(f"the model '{shown(name)}' does not exist") from None
 
-    def speaker(self, name: str) -> Speaker:
-        """The model that is to generate, which has room for a request.
+    async def speaker(self, name: str) -> Speaker:
+        """The model that is to generate, which is there and has room for a request.
 
         Raises NotFound, Unavailable, Overloaded, and Fault if it is a model of another kind."""
-        version = self.version(name)
+        version = await self._awake(name)
         about = version.about
         version.check_room()
         if not isinstance(about, Language):
@@ -63,15 +63,21 @@ class Models:
             known = self._speakers[name] = _speaker(version, about)
         return known
 
-    def encoder(self, name: str) -> tuple[Version, TextEncoder]:
-        """The model that is to embed, which has room for a request, and what is known of it. Raises as `speaker`."""
-        version = self.version(name)
+    async def encoder(self, name: str) -> tuple[Version, TextEncoder]:
+        """The model that is to embed, which is there and has room for a request, and what is known of it. Raises as
+        `speaker`."""
+        version = await self._awake(name)
         version.check_room()
         about = version.about
         if not isinstance(about, TextEncoder):
             hint = ": it generates, ask for completions" if isinstance(about, Language) else ""
             raise Fault(f"model '{version.model}' does not embed texts{hint}", "model", "unsupported")
         return version, about
+
+    async def _awake(self, name: str) -> Version:
+        if name in self._server.sleeping and name in self._server.models:
+            await self._server.awake(name)
+        return self.version(name)
 
     def single(self) -> Version | None:
         """That of the one model that there is, None if there are more."""
@@ -80,7 +86,9 @@ class Models:
 
     def listed(self, created: int) -> dict[str, Any]:
         """All of them."""
-        return {"object": "list", "data": [_row(version, created) for version in self._mains]}
+        rows = [_row(version, created) for version in self._mains]
+        rows += [_bare_row(name, created) for name in self._server.models if name in self._server.sleeping]
+        return {"object": "list", "data": rows}
 
     @property
     def _mains(self) -> list[Version]:
@@ -89,11 +97,17 @@ class Models:
 
     def one(self, name: str, created: int) -> dict[str, Any]:
         """The model `name`; raises NotFound."""
+        if name in self._server.sleeping and name in self._server.models:
+            return _bare_row(name, created)
         return _row(self.version(name), created)
 
 
+def _bare_row(name: str, created: int) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": created, "owned_by": "jackfield"}
+
+
 def _row(version: Version, created: int) -> dict[str, Any]:
-    row: dict[str, Any] = {"id": version.model, "object": "model", "created": created, "owned_by": "jackfield"}
+    row = _bare_row(version.model, created)
     if isinstance(version.about, Language):
         row["max_model_len"] = version.about.context
     elif isinstance(version.about, TextEncoder):

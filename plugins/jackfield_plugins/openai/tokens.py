@@ -49,7 +49,7 @@ class Tokens:
     async def tokenize(self, call: Call) -> Answer:
         """Text or messages to tokens. Raises what went wrong."""
         body = await call.decoded(_tokenize)
-        speaker = self._models.speaker(body.model)
+        speaker = await self._models.speaker(body.model)
         if given(body.messages):
             chat: ChatBody = await call.decoded(CHAT)
             tokens = (await self._threads.run(body.model, conversation, speaker, chat))[0].tolist()
@@ -70,7 +70,7 @@ class Tokens:
     async def detokenize(self, call: Call) -> Answer:
         """Tokens to text. Raises what went wrong."""
         body = await call.decoded(_detokenize)
-        speaker = self._models.speaker(body.model)
+        speaker = await self._models.speaker(body.model)
         return 200, orjson.dumps({"prompt": await self._threads.run(body.model, _decoded, speaker, body.tokens)})
 
 

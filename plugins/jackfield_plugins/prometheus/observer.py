@@ -15,6 +15,7 @@ from jackfield_plugins.prometheus.families import TURNED_AWAY, aliases, families
 from jackfield_plugins.prometheus.generating import Generating
 from jackfield_plugins.prometheus.generation_families import generation_families, vllm_aliases
 from jackfield_plugins.prometheus.histogram import Histogram
+from jackfield_plugins.prometheus.on_demand import on_demand_families
 
 if TYPE_CHECKING:
     from jackfield import Server
@@ -110,6 +111,7 @@ class Prometheus(Observer, Collector):
     def collect(self) -> Iterator[Metric]:
         """All metrics as they are now; called by the library when they are written out."""
         yield from families(self.server, self.series, self.unknown_models, self.turned_away)
+        yield from on_demand_families(self.server)
         yield from generation_families(self.server, self.generating.series)
         if self._own.triton_names:
             yield from aliases(self.server)

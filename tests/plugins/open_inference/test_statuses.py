@@ -5,6 +5,7 @@ import pytest
 from jackfield import errors
 from jackfield.web import BodyTimeout
 from jackfield_plugins.open_inference.compression import UnknownEncoding
+from jackfield_plugins.open_inference.repository_key import NoRepositoryKey
 from jackfield_plugins.open_inference.statuses import headers_of, status_of
 
 
@@ -16,6 +17,7 @@ from jackfield_plugins.open_inference.statuses import headers_of, status_of
         (UnknownEncoding("x"), 415),
         (BodyTimeout("x"), 408),
         (errors.NotFound("x"), 404),
+        (NoRepositoryKey("x"), 401),
         (errors.Unsupported("x"), 501),
         (errors.Unavailable("x"), 503),
         (errors.Overloaded("x"), 503),

@@ -12,8 +12,8 @@ from tests.plugins.openai.calling import served
 async def test_what_is_found_out_is_kept() -> None:
     async with served() as caller:
         models = Models(caller.app.server)
-        found = models.speaker("m")
-        assert models.speaker("m") is found
+        found = await models.speaker("m")
+        assert await models.speaker("m") is found
         assert (found.name, found.tools, found.developer) == ("m", False, False)
         assert models.single() is found.version
         assert models.one("m", 5) == {
@@ -25,6 +25,6 @@ async def test_what_is_found_out_is_kept() -> None:
         }
         assert models.listed(5)["data"] == [models.one("m", 5)]
         with pytest.raises(UnknownModel, match=r"the model 'x\\n' does not exist"):
-            models.speaker("x\n")
+            await models.speaker("x\n")
         with pytest.raises(Fault, match="does not embed texts: it generates"):
-            models.encoder("m")
+            await models.encoder("m")

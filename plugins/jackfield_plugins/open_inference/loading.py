@@ -1,0 +1,172 @@
+"""Loading and unloading models on request, as Triton's clients ask for it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from jackfield import ModelConfig, Server
+from jackfield.errors import ConfigError, InvalidRequest, LoadError, NotFound, Overloaded
+from jackfield_plugins.open_inference.overridden import OverriddenFiles
+from jackfield_plugins.open_inference.texts import shown, without_paths
+
+_FILE = "file:"
+_MOST_AT_A_TIME = 64
+_CHANGEABLE = frozenset(
+    {
+        *("backend", "batch_axis", "batching", "device", "idempotent", "load", "load_timeout_s", "max_timeout_s"),
+        *("memory", "on_demand", "overlap", "poll_s", "replicas", "restarts", "router", "scheduler"),
+        *("step_timeout_s", "timeout_s", "version", "versions"),
+    }
+)
+"""What a request may say of a model: nothing that names other files of the host, or has code run that the
+configuration does not name."""
+
+
+class ParametersMessage(msgspec.Struct):
+    """What is asked for."""
+
+    parameters: dict[str, str | bool | int | float | None] = {}
+
+
+class Loading:
+    """Used on the event loop. `folder`: within which sources must lie that a request names; None: it may name none."""
+
+    def __init__(self, server: Server, folder: Path | None) -> None:
+        self._server = server
+        self._folder = folder
+        self._files: dict[str, OverriddenFiles] = {}
+        self._replaced: dict[str, tuple[ModelConfig | None, ModelConfig]] = {}
+        self._at_work = 0
+
+    async def load(self, model: str, body: bytes) -> None:
+        """Load the model, and return when it is ready. Raises InvalidRequest, NotFound, LoadError, and Overloaded."""
+        parameters = await asyncio.to_thread(_parameters, body)
+        config, files = await asyncio.to_thread(_taken_apart, parameters)
+        with self._one_more():
+            try:
+                await self._load(model, config, files)
+            except LoadError as error:
+                raise LoadError(without_paths(str(error))) from None
+
+    async def unload(self, model: str, body: bytes) -> None:
+        """Unload it. No model depends on another here, so that `unload_dependents` adds nothing."""
+        for name, value in _parameters(body).items():
+            if name != "unload_dependents" or not isinstance(value, bool):
+                raise InvalidRequest(f"parameter '{shown(name)}' is not known here: there is 'unload_dependents'")
+        with self._one_more():
+            await self._server.unload(model)
+
+    async def _load(self, model: str, config: Mapping[str, Any] | None, files: Mapping[str, bytes]) -> None:
+        server = self._server
+        before = self._own_section(model)
+        if config is None and before is not None:
+            await server.load(model, before)
+            return
+        if config is None:
+            raise NotFound(f"Request for unknown model: '{shown(model)}' is not found")
+        changes = dict(config)
+        folder: OverriddenFiles | None = None
+        if files:
+            folder = await asyncio.to_thread(OverriddenFiles, files)
+            changes["source"] = str(folder.folder)
+        elif "source" in changes:
+            changes["source"] = await asyncio.to_thread(self._within, changes["source"])
+        elif before is None:
+            raise NotFound(f"Request for unknown model: '{shown(model)}' is not found")
+        try:
+            section = await asyncio.to_thread(server.section, model, changes, before)
+        except ConfigError as error:
+            raise InvalidRequest(f"'config' of model '{shown(model)}' is wrong: {without_paths(str(error))}") from None
+        await server.load(model, section)
+        self._replaced[model] = before, section
+        if folder is not None:
+            self._files[model] = folder
+        else:
+            self._files.pop(model, None)
+
+    def _own_section(self, model: str) -> ModelConfig | None:
+        """What the configuration says of the model, whatever a request said of it since."""
+        now = self._server.config.models.get(model)
+        replaced = self._replaced.get(model)
+        return replaced[0] or now if replaced is not None and now == replaced[1] else now
+
+    def _within(self, source: Any) -> str:
+        if self._folder is None:
+            raise InvalidRequest(
+                "'source' cannot be given in 'config' here: the endpoint's `repository_folder` is not set"
+            )
+        folder = self._folder.resolve()
+        try:
+            path = (folder / str(source)).resolve()
+        except (ValueError, OSError):
+            raise InvalidRequest(f"'source' is no path: '{shown(str(source))}'") from None
+        if not isinstance(source, str) or path == folder or not path.is_relative_to(folder):
+            raise InvalidRequest("'source' must be a path within the repository, relative to it")
+        return str(path)
+
+    @contextmanager
+    def _one_more(self) -> Iterator[None]:
+        if self._at_work >= _MOST_AT_A_TIME:
+            raise Overloaded(f"{_MOST_AT_A_TIME} models are being loaded or unloaded at this moment")
+        self._at_work += 1
+        try:
+            yield
+        finally:
+            self._at_work -= 1
+
+
+def _parameters(body: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(body, type=ParametersMessage).parameters if body else {}
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"the request is not valid: {shown(str(error), 160)}") from None
+
+
+def _taken_apart(parameters: Mapping[str, Any]) -> tuple[dict[str, Any] | None, dict[str, bytes]]:
+    """What of the model's section is asked for, None if nothing is said; and files by their paths."""
+    config: dict[str, Any] | None = None
+    files: dict[str, bytes] = {}
+    for name, value in parameters.items():
+        if name == "config":
+            config = _config(value)
+        elif name.startswith(_FILE):
+            files[name.removeprefix(_FILE)] = _content(name, value)
+        else:
+            raise InvalidRequest(f"parameter '{shown(name)}' is not known here: there are 'config' and 'file:PATH'")
+    if files and config is None:
+        raise InvalidRequest("'config' must be given where files are: it may be '{}'")
+    return config, files
+
+
+def _config(value: Any) -> dict[str, Any]:
+    try:
+        config = msgspec.json.decode(value, type=dict[str, Any]) if isinstance(value, str) else None
+    except (ValueError, RecursionError):
+        config = None
+    if config is None:
+        raise InvalidRequest("parameter 'config' must be text: a JSON object with keys of the model's section")
+    for key, one in config.items():
+        if key not in _CHANGEABLE and key != "source":
+            raise InvalidRequest(
+                f"'{shown(key)}' cannot be given in 'config' here; there are: {', '.join(sorted(_CHANGEABLE))}"
+            )
+        if key == "backend" and not isinstance(one, str):
+            raise InvalidRequest("'backend' in 'config' must be the name of one: its options are the configuration's")
+    return config
+
+
+def _content(name: str, value: Any) -> bytes:
+    try:
+        if not isinstance(value, str):
+            raise ValueError
+        return base64.b64decode(value, validate=True)
+    except (ValueError, binascii.Error):
+        raise InvalidRequest(f"parameter '{shown(name)}' must be the file's content in base64") from None
