@@ -7,7 +7,7 @@ import gc
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,14 @@ async def _serving(cls: str = "Echo", **more: Any) -> AsyncIterator[Server]:
 
 def _children() -> list[int]:
     """Worker processes of this one that run."""
-    pids = [pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
-    return [int(pid) for pid in pids if b"placement.process.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    found: list[int] = []
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # this thread has ended meanwhile
+            for pid in (task / "children").read_text().split():
+                with suppress(OSError):  # or this process
+                    if b"placement.process.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                        found.append(int(pid))
+    return found
 
 
 def _x(first: float = 1, rows: int = 1) -> dict[str, Array]:
