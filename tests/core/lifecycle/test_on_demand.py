@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from jackfield.clock import Clock
-from jackfield.errors import ConfigError, Expired, LoadError, Overloaded, Unavailable
+from jackfield.errors import ConfigError, Expired, LoadError, NotFound, Overloaded, Unavailable
+from jackfield.keys.caller import CALLER, Caller
+from jackfield.keys.entries import KeyConfig
+from jackfield.keys.hashing import hashed
 from jackfield.server import Server
 from jackfield.testing import VirtualClock
 from jackfield.work import Request
@@ -235,6 +238,27 @@ async def test_a_server_that_stops_tells_those_that_wait(tmp_path: Path) -> None
         await waiting
     shop.loading.set()
     await stopping
+
+
+@in_loop
+async def test_a_key_that_may_not_use_a_model_neither_wakes_nor_sees_it(tmp_path: Path) -> None:
+    shop = Shop()
+    async with _sleeping(shop, tmp_path, 1, 2) as server:
+        entry = KeyConfig.model_validate({"hash": hashed("jf-any"), "models": ["m2"]})
+        token = CALLER.set(Caller("alice", entry, server.clock))
+        try:
+            for ask in (server.awake("m1"), server.await_model(Request("m1", {})), asked(server, "m1")):
+                with pytest.raises(NotFound, match="unknown model: 'm1'"):
+                    await ask
+            with pytest.raises(NotFound):
+                server.rouse("m1")
+            with pytest.raises(NotFound):
+                server.submit(Request("m1", {}))
+            assert [row.model for row in server.listed()] == ["m2"]
+            assert not shop.loaded
+            assert await asked(server, "m2") == 2
+        finally:
+            CALLER.reset(token)
 
 
 @pytest.mark.parametrize("given", ["4 QiB", "-1", 0, "many", True, "1.5.2 GB"])
