@@ -31,8 +31,7 @@ from benchmarks.disorder.trouble import Trouble
 from benchmarks.machine import described
 
 _PATIENCE = 120.0  # seconds for what must come to pass, on a machine that is busy with something else
-_SETTLED = 0.25  # of the run, after which memory must not grow
-_GROWTH = 96.0  # MiB: versions that overlap each hold a tokenizer here
+_GROWTH = 96.0  # MiB that may be kept of what is gone
 _MORE = 20  # descriptors
 
 
@@ -66,7 +65,7 @@ class Chaos:
         asked = calls(self._arguments.models, self._draw, self._arguments.tokens)
         known = {name: [(call, await answer(self._port, call)) for call in own] for name, own in asked.items()}
         before = await quiet(self._port, _PATIENCE)
-        opened = descriptors(self._server.pid)
+        opened, held = descriptors(self._server.pid), memory(self._server.pid)
         tallies = {name: Tally() for name in known}
         stop = asyncio.Event()
         clients = [
@@ -97,7 +96,7 @@ class Chaos:
                 if not call.same(await answer(self._port, call), right):
                     found.append(f"{name}: a wrong answer when all was over")
         found += self._refused(tallies)
-        found += await self._grown(opened)
+        found += await self._grown(opened, held)
         trouble.seen.update(children(self._server.pid))
         found += await self._stopped(trouble)
         self._report(seconds, tallies, after, trouble)
@@ -155,20 +154,18 @@ class Chaos:
                 found.append(f"{name}: {one.refused} of {one.sent} requests were refused")
         return found
 
-    async def _grown(self, opened: int) -> list[str]:
-        found = []
-        own = self._memory[int(len(self._memory) * _SETTLED) :]
-        half = len(own) // 2
-        early, late = (sorted(part)[len(part) // 2] for part in (own[:half], own[half:]))
-        if late - early > _GROWTH:
-            found.append(f"the server's memory grew from {early:.0f} to {late:.0f} MiB")
+    async def _grown(self, opened: int, held: float) -> list[str]:
+        """When it is quiet again: whether it has more descriptors open, and holds more memory, than at first."""
+        pid = self._server.pid
         until = time.monotonic() + _PATIENCE  # versions may still come and go
-        while (now := descriptors(self._server.pid)) > opened + _MORE:
+        while (now := descriptors(pid)) > opened + _MORE or memory(pid) > held + _GROWTH:
             if time.monotonic() > until:
-                found.append(f"the server has {now} descriptors open, and had {opened}")
-                break
+                return [
+                    f"the server has {now} descriptors and {memory(pid):.0f} MiB, and had {opened} and {held:.0f}",
+                ]
             await asyncio.sleep(0.1)
-        return found
+        self._memory.append(memory(pid))
+        return []
 
     async def _stopped(self, trouble: Trouble) -> list[str]:
         found = []
@@ -198,7 +195,8 @@ class Chaos:
         quarter = max(len(self._memory) // 4, 1)
         parts = (sorted(self._memory[place * quarter : (place + 1) * quarter]) for place in range(4))
         told = ", ".join(f"{part[len(part) // 2]:.0f}" for part in parts if part)
-        print(f"processes {len(trouble.seen)}; the server's own memory by quarters, medians: {told} MiB")
+        last = f"{self._memory[-1]:.0f} MiB in the end"
+        print(f"processes {len(trouble.seen)}; the server's own memory by quarters, medians: {told}, and {last}")
 
 
 def _arguments(words: list[str] | None = None) -> argparse.Namespace:
