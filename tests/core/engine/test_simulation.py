@@ -44,7 +44,7 @@ def test_a_registry_of_modules_and_classes() -> None:
 
     registry = registry_of(routing, observer={"mine": Mine})
     assert registry.get("observer", "mine") is Mine
-    assert set(registry.socket("router")) == {"least-loaded", "round-robin"}
+    assert set(registry.socket("router")) == {"least-loaded", "prefix-affinity", "round-robin"}
     with pytest.raises(ValueError, match="no socket 'observers'"):
         registry_of(observers={"mine": Mine})
     with pytest.raises(PluginError, match="must be a subclass of"):
