@@ -23,6 +23,7 @@ class Counters:
     shed: int = 0
     invalid: int = 0
     unavailable: int = 0
+    quota: int = 0
 
     @property
     def outstanding(self) -> int:
@@ -41,5 +42,6 @@ def counters(port: int, model: str) -> Counters:
     found = Counters()
     for _, name, label, value in _LINE.findall(text):
         if name == model:
-            setattr(found, label or "accepted", int(float(value)))
+            kind = label or "accepted"  # of all versions, those that are gone included
+            setattr(found, kind, getattr(found, kind) + int(float(value)))
     return found
