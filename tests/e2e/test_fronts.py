@@ -27,6 +27,7 @@ from tests.e2e.certificates import certificate, needs_openssl
 from tests.e2e.company import neighbour, quiet, survived, until
 from tests.e2e.conftest import DOUBLE, HERE
 from tests.e2e.launch import Answer, Live, launched
+from tests.e2e.processes import children, gone
 from tests.e2e.sockets import PATIENCE, Raw, content, doubled, head, post, rows
 from tests.plugins.generation import tiny
 
@@ -82,22 +83,19 @@ def fronts(live: Live) -> dict[int, int]:
     return found
 
 
-def gone(pid: int) -> bool:
-    """Whether there is no such process, or only its name."""
-    try:
-        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
-def children(pid: int) -> list[int]:
-    """The processes that it has started."""
-    return [int(one) for task in Path(f"/proc/{pid}/task").iterdir() for one in (task / "children").read_text().split()]
-
-
 def told(live: Live, name: str) -> dict[str, float]:
-    """One metric of the fronts, by front."""
-    lines = live.ask("GET", "/metrics").body.decode().splitlines()
+    """One metric of the fronts, by front, once the server has a connection left for whoever asks."""
+    lines: list[str] = []
+
+    def asked() -> bool:
+        try:
+            answer = live.ask("GET", "/metrics")
+        except OSError:
+            return False
+        lines[:] = answer.body.decode().splitlines()
+        return answer.status == 200
+
+    until(asked, "the metrics to be told")
     return {line.split('"')[1]: float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name + "{")}
 
 
@@ -308,7 +306,8 @@ def test_keys_that_come_later_are_asked_for_by_all(tmp_path: Path) -> None:
 def test_nothing_is_left_behind(language: Path, tmp_path: Path, how: str) -> None:
     with launched(configured(language), tmp_path) as own:
         pids = [*fronts(own).values()]
-        below = [own.process.pid, *pids, *(one for pid in pids for one in children(pid))]
+        below = [own.process.pid, *children(own.process.pid)]
+        assert set(pids) < set(below)
         answers: list[int] = []
         asking = threading.Thread(target=lambda: answers.append(own.infer("slow", content(1.0)).status))
         with Raw(own) as stream:
@@ -317,7 +316,10 @@ def test_nothing_is_left_behind(language: Path, tmp_path: Path, how: str) -> Non
                 assert stream.socket.recv(16)
             else:
                 asking.start()
-                until(lambda: own.statistics("slow")["jackfield_outstanding_requests"] == 1, "the request to run")
+                until(
+                    lambda: bool(answers) or own.statistics("slow")["jackfield_outstanding_requests"] == 1,
+                    "the request to run",
+                )
             if how == "killed":
                 own.process.kill()
             else:
@@ -326,7 +328,7 @@ def test_nothing_is_left_behind(language: Path, tmp_path: Path, how: str) -> Non
                 time.sleep(0.1)
                 own.process.terminate()
             code = own.process.wait(PATIENCE)
-        until(lambda: all(gone(pid) for pid in below), "all processes to end")
+        gone(below)
         if how == "once":
             asking.join(PATIENCE)
             assert answers == [200]

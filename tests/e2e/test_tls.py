@@ -54,7 +54,7 @@ def test_https_with_a_password_on_the_key_and_a_new_certificate_while_it_runs(tm
     first, key = certificate(tmp_path, "first", "secret")
     second, other = certificate(tmp_path, "second", "secret")
     files = {"certificate": "first.pem", "key": "first.key", "key_password_env": "KEY_PASSWORD"}
-    limits = {"header_timeout_s": 1, "max_body_bytes": 100_000}
+    limits = {"max_body_bytes": 100_000}
     config = {"server": {"tls": files, "limits": limits}, "models": {"double": DOUBLE, "large": LARGE}}
     environ = {**os.environ, "KEY_PASSWORD": "secret"}
     with launched(config, tmp_path, environ=environ, tls=trusting(first)) as live:

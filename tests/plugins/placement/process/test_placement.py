@@ -182,8 +182,8 @@ def test_a_worker_that_hangs_or_grows_is_replaced(
             await asyncio.gather(_twice(server, number), _twice(server, 3))
             assert _children() != before
             version = server.versions[0]
-            assert version.deaths == 1
-            await until(lambda: version.restarts == 1)
+            assert version.deaths >= 1
+            await until(lambda: version.restarts == version.deaths)
             assert 0 < version.worker_states["m/1/0"]["memory"] < 400 * 2**20
 
     run()
