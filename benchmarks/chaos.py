@@ -218,6 +218,7 @@ def _arguments(words: list[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     """Run it, print what happened, and end with status 1 if anything is wrong."""
     arguments = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # who is ended must end the server too
     print(described("onnxruntime", "uvicorn", "numpy"))
     with tempfile.TemporaryDirectory() as folder:
         found = asyncio.run(Chaos(arguments, Path(folder)).run())

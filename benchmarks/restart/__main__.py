@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.generation.running import alone
 from benchmarks.machine import described
 from benchmarks.process import free_port
-from benchmarks.restart.leftovers import gone, held, kill, left, names
+from benchmarks.restart.leftovers import gone, held, kill, left
 from benchmarks.restart.serving import started
 from benchmarks.restart.traffic import SMOLLM2, Asked, asked_of, at_work
 
@@ -67,7 +67,7 @@ def _restarted(
     models: list[Asked], paths: dict[str, Path], placement: str, workers: int, folder: Path, rounds: int, out: bool
 ) -> list[dict[str, float]]:
     """Seconds by phase of each start that follows a kill."""
-    port, before = free_port(), names()
+    port = free_port()
     found = []
     for number in range(rounds + 1):
         if out:
@@ -77,7 +77,7 @@ def _restarted(
             phases = server.phases()
             clients = at_work(models, port)
             time.sleep(0.5)  # they are in the middle of it
-            had = held(server.process.pid, before, folder / str(number) / "tmp", port)
+            had = held(server.process.pid, folder / str(number) / "tmp", port)
             kill(had, everything=number % 2 == 0)
             phases["gone"] = gone(had)
         for client in clients:

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,24 +20,19 @@ _PATIENCE = 30.0
 @dataclass(frozen=True, slots=True)
 class Held:
     """What a running server has. Processes are known by number and moment of start, since numbers come again; `root` is
-    the first. `before`: names in shared memory that were there before it. `folder`: for its temporary files."""
+    the first. `names`: of shared memory that they have open or mapped. `folder`: for its temporary files."""
 
     root: int
     processes: dict[int, str]
-    before: frozenset[str]
+    names: frozenset[str]
     folder: Path
     port: int
 
 
-def names() -> frozenset[str]:
-    """What lies in shared memory, of whomever."""
-    return frozenset(os.listdir(_SHARED)) if _SHARED.is_dir() else frozenset()
-
-
-def held(root: int, before: frozenset[str], folder: Path, port: int) -> Held:
+def held(root: int, folder: Path, port: int) -> Held:
     """By the server whose first process is `root`."""
     found = {pid: begun for pid in processes(root) if (begun := _begun(pid))}
-    return Held(root, found, before, folder, port)
+    return Held(root, found, frozenset(name for pid in found for name in _names(pid)), folder, port)
 
 
 def kill(had: Held, everything: bool) -> None:
@@ -57,8 +53,8 @@ def gone(had: Held) -> float:
 
 
 def left(had: Held) -> list[str]:
-    """What is still there, in words. What others put into shared memory meanwhile cannot be told apart, and counts."""
-    found = [f"shared memory '{name}'" for name in sorted(names() - had.before)]
+    """What is still there, in words."""
+    found = [f"shared memory '{name}'" for name in sorted(had.names) if (_SHARED / name).exists()]
     found += [f"file '{path.name}'" for path in sorted(had.folder.iterdir())]
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -67,6 +63,19 @@ def left(had: Held) -> list[str]:
         except OSError as error:
             found.append(f"port {had.port}: {error.strerror}")
     return found
+
+
+def _names(pid: int) -> Iterator[str]:
+    """Of the shared memory that it has mapped or open, and that has a name."""
+    paths: list[str] = []
+    with suppress(OSError):  # it has ended meanwhile
+        paths += [line.split(maxsplit=5)[-1] for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):  # closed meanwhile
+                paths.append(os.readlink(descriptor))
+    for path in paths:
+        if path.startswith(f"{_SHARED}/") and not path.endswith(" (deleted)"):
+            yield path.removeprefix(f"{_SHARED}/")
 
 
 def _begun(pid: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -65,6 +66,7 @@ def started(
     sections = {model.name: {"source": str(paths[model.name]), "placement": placement} for model in models}
     config.write_text(json.dumps({"server": {"port": port, "workers": workers}, "models": sections}))
     log = folder / "log"
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # who is ended must end this too
     began = time.time()
     with log.open("wb") as output:
         process = subprocess.Popen(
