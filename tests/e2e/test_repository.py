@@ -32,6 +32,11 @@ def _model(add: float) -> bytes:
     return bytes(model.SerializeToString())
 
 
+def _marking(root: Path) -> str:
+    """A module that leaves a file when it is run."""
+    return f"from pathlib import Path\n\nPath({str(root / 'ran')!r}).touch()\n\nclass Model: ...\n"
+
+
 def _put(repository: Path, version: str, add: float) -> None:
     """As an operator does: copied under a name that is ignored, then renamed."""
     new = repository / f".{version}"
@@ -40,10 +45,18 @@ def _put(repository: Path, version: str, add: float) -> None:
     new.rename(repository / version)
 
 
+@pytest.fixture(scope="module", params=[1, 2])
+def workers(request: pytest.FixtureRequest) -> int:
+    """With two, fronts listen, and whoever asks them cannot tell."""
+    return int(request.param)
+
+
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Repositories `rolled` and `asleep`."""
-    root = tmp_path_factory.mktemp("models")
+def root(tmp_path_factory: pytest.TempPathFactory, workers: int) -> Path:
+    """Repositories `rolled` and `asleep`, and `coded`, whose versions are code."""
+    root = tmp_path_factory.mktemp(f"models{workers}")
+    (root / "coded" / "1").mkdir(parents=True)
+    (root / "coded" / "1" / "model.py").write_text(_marking(root))
     _put(root / "rolled", "1", 1)
     _put(root / "asleep", "9", 9)
     _put(root / "asleep", "10", 10)
@@ -54,12 +67,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def live(root: Path) -> Iterator[Live]:
-    """Both, and the repository API with a key."""
+def live(root: Path, workers: int) -> Iterator[Live]:
+    """They, and the repository API with a key."""
     onnxruntime = {"backend": {"name": "onnxruntime", "threads": 1}}
     models = {
         "rolled": {"source": str(root / "rolled"), "versions": {"latest": 2}, "poll_s": 0.05, **onnxruntime},
         "asleep": {"source": str(root / "asleep"), "load": "on-demand", **onnxruntime},
+        "coded": {"source": str(root / "coded"), "artifact": "model.py:Model", "load": "on-demand"},
     }
     (root / "key").write_text(KEY + "\n")
     endpoints = {
@@ -70,9 +84,10 @@ def live(root: Path) -> Iterator[Live]:
         },
         "metrics": {},
     }
-    config = {"server": {"memory_budget": "1 MiB"}, "models": models, "endpoints": endpoints}
-    with launched(config, root) as server:
-        yield server
+    server = {"memory_budget": "1 MiB", "workers": workers}
+    config = {"server": server, "models": models, "endpoints": endpoints}
+    with launched(config, root) as launch:
+        yield launch
 
 
 @pytest.fixture
@@ -180,6 +195,7 @@ def test_files_may_not_leave_the_repository(client: Any, path: str) -> None:
         ({"source": "/etc/passwd"}, "'source' must be a path within the repository"),
         ({"source": "rolled/7/../../.."}, "'source' must be a path within the repository"),
         ({"source": "a\0b"}, "'source'"),
+        ({"source": "nothing"}, "'source' must name a file or folder that is within the repository, and no code"),
         ({"source": "outside", "loader": "python"}, "'loader' cannot be given"),
         ({"artifact": "model.py:Model"}, "'artifact' cannot be given"),
         ({"labels": {"y": "/etc/passwd"}}, "'labels' cannot be given"),
@@ -192,6 +208,23 @@ def test_a_config_says_only_what_it_may(client: Any, config: Any, message: str) 
     with pytest.raises(InferenceServerException, match=message) as caught:
         client.load_model("rolled", headers=HEADERS, config=json.dumps(config))
     assert caught.value.status() == "400"
+
+
+@pytest.mark.parametrize("source", ["coded/1/model.py:Model", "coded/1/model.py", "json:JSONDecoder"])
+def test_no_request_has_code_run_that_it_names(client: Any, root: Path, source: str) -> None:
+    for config in ({"source": source}, {"source": source, "versions": "all"}):
+        with pytest.raises(InferenceServerException, match="within the repository, and no code") as caught:
+            client.load_model("evil", headers=HEADERS, config=json.dumps(config))
+        assert caught.value.status() == "400"
+    assert not (root / "ran").exists()
+
+
+def test_no_request_has_code_run_that_it_brings(client: Any, root: Path) -> None:
+    for config, files in ((None, {"file:1/model.py": _marking(root).encode()}), ({"source": "outside"}, None)):
+        with pytest.raises(InferenceServerException, match="may give neither its files nor its source") as caught:
+            client.load_model("coded", headers=HEADERS, config=json.dumps(config or {}), files=files)
+        assert caught.value.status() == "400"
+    assert not (root / "ran").exists()
 
 
 @pytest.mark.parametrize("model", ["../rolled", "rolled\0", "%2e%2e%2fetc", "rolled/../x", "."])

@@ -28,6 +28,7 @@ class Heat:
         self._one *= 1 + 1 / _SPAN
         if self._one > _LARGEST:
             self._weights.clear()
+            self._hot.clear()
             self._total, self._one = 0.0, 1.0
         self._total += self._one
         self._requests += 1

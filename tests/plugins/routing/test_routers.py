@@ -169,6 +169,21 @@ def test_heat_does_not_flicker() -> None:
     assert seen[-1]
 
 
+def test_heat_that_begins_anew_knows_nothing_hot(monkeypatch: pytest.MonkeyPatch) -> None:
+    heat = Heat()
+    for _ in range(40):
+        heat.begin()
+        hot = heat.hot(1, 2)
+    assert hot
+    with monkeypatch.context() as small:
+        small.setattr("jackfield_plugins.routing.heat._LARGEST", 1.0)
+        heat.begin()
+    for other in (2, 3):
+        heat.hot(other, 2)
+        heat.begin()
+    assert not heat.hot(1, 2), "a third of what came since"
+
+
 def test_heat_outlives_its_numbers() -> None:
     heat = Heat()
     hot = False
