@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import random
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -57,7 +59,11 @@ class Chaos:
             return await self._served()
         finally:
             if self._server.poll() is None:
+                below = children(self._server.pid)
                 self._server.kill()
+                for pid in below:  # one that was stopped does not notice
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
 
     async def _served(self) -> list[str]:
         self._port = await self._listening()

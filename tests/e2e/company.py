@@ -6,11 +6,13 @@ import http.client
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
 from tests.e2e.launch import Answer, Live
+from tests.e2e.models import GATED
 from tests.e2e.sockets import content, doubled, rows
 
 _LONGEST = 20.0
@@ -68,6 +70,34 @@ def until(holds: Callable[[], bool], what: str = "the neighbour to be answered",
     while not holds():
         assert time.monotonic() < end, f"waited in vain for {what}"
         time.sleep(0.02)
+
+
+@contextmanager
+def closed(gate: Path) -> Iterator[None]:
+    """Meanwhile models that are gated keep what they have; afterwards the gate is open."""
+    gate.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        gate.touch()
+
+
+@contextmanager
+def held(live: Live, model: str, first: float = GATED) -> Iterator[None]:
+    """A request that begins with `first`, for which `model` waits at the gate, is on the device meanwhile; nothing of
+    it may wait or run before."""
+    with ThreadPoolExecutor(1) as pool:
+        with closed(live.gate):
+            running = pool.submit(live.infer, model, content(first))
+            until(
+                lambda: (
+                    live.statistics(model)["jackfield_outstanding_requests"] == 1
+                    and live.statistics(model)["jackfield_waiting_requests"] == 0
+                ),
+                "the request to run",
+            )
+            yield
+        assert running.result().status == 200
 
 
 def survived(live: Live, *models: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Annotated, Any
 
@@ -14,15 +15,19 @@ Rows = Annotated[NDArray[np.float32], Shape(-1, 4)]
 Wide = Annotated[NDArray[np.float32], Shape(-1, -1)]
 
 MEMORY = 50
-EXITS, TOO_FEW, MISSHAPEN, NAN, NONE, INTERRUPTS, TEXT, RAISES, WAITS = range(100, 1000, 100)
+EXITS, TOO_FEW, MISSHAPEN, NAN, NONE, INTERRUPTS, TEXT, RAISES, WAITS, GATED = range(100, 1100, 100)
 
 
 class Fickle:
-    """Doubles its rows; from `WAITS` on it first takes the seconds that are beyond it."""
+    """Doubles its rows; from `WAITS` on it first takes the seconds that are beyond it, and from `GATED` on it waits
+    until the file named by GATE is there."""
 
     def predict(self, x: Rows) -> Rows:
         first = x[:, 0]
-        if (first >= WAITS).any():
+        if (first >= GATED).any():
+            while not os.path.exists(os.environ["GATE"]):
+                time.sleep(0.01)
+        elif (first >= WAITS).any():
             time.sleep(float(first.max()) - WAITS)
         wishes = set(first.tolist())
         if EXITS in wishes:

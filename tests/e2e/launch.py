@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import ssl
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 import yaml
 
 _PATIENCE = 60.0
+_GATE = "gate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,11 @@ class Live:
                 found[key] = float(value)
         return found
 
+    @property
+    def gate(self) -> Path:
+        """What models wait for that are gated."""
+        return self.log.with_name(_GATE)
+
     def memory_mib(self) -> float:
         """Resident memory of the process."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -99,7 +106,8 @@ def launched(
     tls: ssl.SSLContext | None = None,
 ) -> Iterator[Live]:
     """Serve `config` on a port that the system chooses, ready unless `ready` is False; ended by SIGTERM. It is asked
-    with `key` and `tls`."""
+    with `key` and `tls`. Its models find in GATE, unless `environ` has one, the name of a file in `folder`, which is
+    not there at first: see `Live.gate`."""
     path, log = folder / "jackfield.yaml", folder / "server.log"
     settings = {**dict(config.get("server", {})), "port": 0}
     path.write_text(yaml.safe_dump({**config, "server": settings, "log": {"format": "json"}}))
@@ -108,7 +116,7 @@ def launched(
             [sys.executable, "-m", "jackfield", "serve", str(path)],
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=None if environ is None else dict(environ),
+            env={"GATE": str(folder / _GATE), **(os.environ if environ is None else environ)},
         )
     try:
         live = Live(_port(process, log), process, log, key, tls)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.company import quiet, until
-from tests.e2e.hostile import RAISES, WAITS
+from tests.e2e.company import closed, quiet, until
+from tests.e2e.hostile import GATED, RAISES, WAITS
 from tests.e2e.launch import Answer, Live, launched
 from tests.e2e.sockets import Raw, content, doubled, head, post, rows
 
@@ -110,12 +110,15 @@ def test_a_request_behind_one_that_runs(live: Live) -> None:
 @pytest.mark.usefixtures("company")
 def test_a_client_that_leaves_is_noticed_at_once(live: Live) -> None:
     before = quiet(live, "fickle")
-    one = post("fickle", rows(WAITS + 0.4))
+    one = post("fickle", rows(GATED))
+    live.gate.touch()
     with Raw(live) as raw:
         raw.send(one).answer()
-        raw.send(one)
-        until(lambda: live.statistics("fickle")["jackfield_outstanding_requests"] == 1, "it to run")
-    until(lambda: live.statistics("fickle")["jackfield_outstanding_requests"] == 0, "it to be withdrawn")
+        with closed(live.gate):
+            raw.send(one)
+            until(lambda: live.statistics("fickle")["jackfield_outstanding_requests"] == 1, "it to run")
+            raw.close()
+            until(lambda: live.statistics("fickle")["jackfield_outstanding_requests"] == 0, "it to be withdrawn")
     after = quiet(live, "fickle")
     name = "jackfield_requests_total:cancelled"
     assert after.get(name, 0) - before.get(name, 0) == 1

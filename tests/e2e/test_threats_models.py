@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.e2e.company import counted, neighbour, quiet, refusal, survived, until
-from tests.e2e.hostile import EXITS, INTERRUPTS, MEMORY, MISSHAPEN, NAN, NONE, RAISES, TEXT, TOO_FEW, WAITS
+from tests.e2e.company import counted, held, neighbour, quiet, refusal, survived, until
+from tests.e2e.hostile import EXITS, GATED, INTERRUPTS, MEMORY, MISSHAPEN, NAN, NONE, RAISES, TEXT, TOO_FEW, WAITS
 from tests.e2e.launch import Answer, Live, launched
 from tests.e2e.sockets import content, doubled
 
@@ -19,15 +19,14 @@ HOSTILE = Path(__file__).parent / "hostile.py"
 
 def together(live: Live, contents: Sequence[dict[str, object]]) -> list[Answer]:
     """The answers to requests that share a step: they all wait while the model is busy with another."""
-    with ThreadPoolExecutor(len(contents) + 1) as pool:
-        first: Future[Answer] = pool.submit(live.infer, "fickle", content(WAITS + 0.6))
-        until(lambda: live.statistics("fickle")["jackfield_outstanding_requests"] == 1, "the first to run")
-        others = [pool.submit(live.infer, "fickle", one) for one in contents]
-        until(
-            lambda: live.statistics("fickle")["jackfield_outstanding_requests"] > len(contents) or first.done(),
-            "the others to wait",
-        )
-        assert first.result().status == 200
+    quiet(live, "fickle")
+    with ThreadPoolExecutor(len(contents)) as pool:
+        with held(live, "fickle", GATED):
+            others = [pool.submit(live.infer, "fickle", one) for one in contents]
+            until(
+                lambda: live.statistics("fickle")["jackfield_outstanding_requests"] > len(contents),
+                "the others to wait",
+            )
         return [one.result() for one in others]
 
 
