@@ -50,7 +50,7 @@ class Desk:
         self._arena = arena
         self._incoming = incoming
         self._works: dict[int, Work] = {}
-        self._streams: dict[int, asyncio.Task[None]] = {}
+        self._streams: dict[int, tuple[Stream, asyncio.Task[None]]] = {}
         self._relayed: Relayed
         self._decoder = msgspec.msgpack.Decoder(say.FromFront)
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -82,8 +82,8 @@ class Desk:
         works, self._works = self._works, {}
         for work in works.values():
             self._server.cancel(work)
-        for task in list(self._streams.values()):
-            task.cancel()
+        for stream, task in self._streams.values():
+            _end(stream, task)
         self._relayed.close()
 
     def _submit(self, message: say.Submit) -> None:
@@ -111,7 +111,9 @@ class Desk:
                 stream = server.stream(request)
                 assert stream.work is not None
                 work = stream.work
-                self._streams[number] = asyncio.ensure_future(self._pass_on(number, stream))
+                task = asyncio.ensure_future(self._pass_on(number, stream))
+                self._streams[number] = stream, task
+                task.add_done_callback(partial(self._passed, number))
                 self.link.send(_encoder.encode(say.Accepted(number)))
             else:
                 work = server.submit(request, partial(self._told, number))
@@ -127,7 +129,7 @@ class Desk:
         if work is not None:
             self._server.cancel(work)
         elif number in self._streams:
-            self._streams[number].cancel()
+            _end(*self._streams[number])
         else:
             self._relayed.withdraw(number)
 
@@ -166,8 +168,9 @@ class Desk:
                         await self.link.drained()
         except JackfieldError as error:
             self._answer(number, key, work, error)
-        finally:
-            del self._streams[number]
+
+    def _passed(self, number: int, task: asyncio.Task[None]) -> None:
+        del self._streams[number]
 
     def _answer(self, number: int, key: int, work: Work | None, result: Result) -> None:
         try:
@@ -188,3 +191,9 @@ class Desk:
             return say.Answered(number, key, outputs, result.parameters, result.final, took, step)
         retry = getattr(result, "retry_after", 1.0)
         return say.Answered(number, key, None, {}, True, took, step, type(result).__name__, str(result), retry)
+
+
+def _end(stream: Stream, task: asyncio.Task[None]) -> None:
+    """Nobody reads it any more. The task may not have begun, and then would not end the request."""
+    stream.close()
+    task.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 import structlog
@@ -58,13 +59,14 @@ class Relayed:
         self._app = app
         self._link = link
         self._before = before
-        self._running: dict[int, tuple[_Exchange, asyncio.Task[None]]] = {}
+        self._running: dict[int, tuple[_Exchange, asyncio.Task[bool]]] = {}
 
     def begin(self, message: say.Relay) -> None:
         """A request has come."""
         exchange = _Exchange(self._link, message.number, self._before)
         task = asyncio.ensure_future(self._run(message, exchange))
         self._running[message.number] = exchange, task
+        task.add_done_callback(partial(self._over, message.number))
 
     def part(self, message: say.Part) -> None:
         """A piece of a body has."""
@@ -94,16 +96,19 @@ class Relayed:
         for _, task in self._running.values():
             task.cancel()
 
-    async def _run(self, message: say.Relay, exchange: _Exchange) -> None:
-        failed = True
+    async def _run(self, message: say.Relay, exchange: _Exchange) -> bool:
+        """Whether it was answered."""
         try:
             await self._app(_scope(message), exchange.receive, exchange.send)
-            failed = False
         except Exception:
             log.exception("a relayed request failed", method=message.method)
-        finally:
-            del self._running[message.number]
-            self._link.send(_encoder.encode(say.Over(message.number, failed)))
+            return False
+        return True
+
+    def _over(self, number: int, task: asyncio.Task[bool]) -> None:
+        """However it ended, and if it had not even begun."""
+        del self._running[number]
+        self._link.send(_encoder.encode(say.Over(number, task.cancelled() or not task.result())))
 
 
 def _scope(message: say.Relay) -> Message:

@@ -38,6 +38,9 @@ class Showing:
     def view(self, message: say.View) -> None:
         """The models are so from now on."""
         self._view = message
+        named = {version.portrait for model in message.models for version in model.versions}
+        for number in self._portraits.keys() - named:  # it came before this view, and so no later one has it
+            del self._portraits[number]
         self._server.show(message, self._likenesses, self._configs)
         self._again = True
         if self._task is None or self._task.done():

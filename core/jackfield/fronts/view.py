@@ -65,13 +65,16 @@ class Views:
         return 0 if shown is None else shown.key
 
     def look(self) -> None:
-        """Tell what has changed."""
-        for version in [one for one in self._shown if one not in self._server.versions or not one.ready]:
+        """Tell what has changed. Where there are keys fronts hand on every request, and are told of no model: whose
+        request brings this about, and which models are there for its key, must make no difference."""
+        closed = self._server.keys.table is not None
+        there = frozenset[Version]() if closed else frozenset(self._server.versions)
+        for version in [one for one in self._shown if one not in there or not one.ready]:
             del self._shown[version]
             self._full.pop(version, None)
-        models = [self._model(name, model) for name, model in self._server.models.items()]
+        models = [] if closed else [self._model(name, model) for name, model in self._server.models.items()]
         whole = all(not one.main or any(version.name == one.main for version in one.versions) for one in models)
-        view = say.View(models, whole, self._server.keys.table is not None)
+        view = say.View(models, whole and not closed, closed)
         if view != self._view:
             self._view = view
             self._tell(_encoder.encode(view))

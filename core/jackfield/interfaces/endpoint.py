@@ -46,9 +46,9 @@ class Route:
 
     Where there are keys, nothing here is asked without one, and models that it may not use are not there for whoever
     asks the server about them meanwhile. `right`: what the key must have been given beside that; paths with the right
-    `admin` are never served without a key, and are about all models. `health`: paths that tell no more than whether the
-    server is alive or ready, which a configuration may leave open. `refusal`: how the protocol says no; by default
-    `{"error": ...}`.
+    `admin` or `metrics` are about all models, whichever the key may use, have no shortcut then, and those with `admin`
+    are never served without a key. `health`: paths that tell no more than whether the server is alive or ready, which a
+    configuration may leave open. `refusal`: how the protocol says no; by default `{"error": ...}`.
     """
 
     prefix: str

@@ -42,6 +42,8 @@ async def _answer(request: Request, ask: Callable[[Request, Sink], Work]) -> Res
     ended: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
 
     def told(work: Work, result: Result) -> None:
+        if ended.done():  # loading was given up
+            return
         if isinstance(result, Response):
             ended.set_result(result)
         else:

@@ -10,7 +10,7 @@ import orjson
 from jackfield.errors import Forbidden, JackfieldError, QuotaExceeded, Unauthenticated
 from jackfield.interfaces.endpoint import Answer, Receive, Route, Scope, Send, Shortcut, Withdraw
 from jackfield.keys.caller import CALLER, Caller
-from jackfield.keys.entries import ADMIN
+from jackfield.keys.entries import ADMIN, METRICS
 from jackfield.keys.ring import Ring, Table
 from jackfield.web.respond import send_bytes
 
@@ -18,6 +18,7 @@ _SCHEME = b"bearer "
 _CHALLENGE = (b"www-authenticate", b"Bearer")
 _JSON = (b"content-type", b"application/json")
 _CLOSE = (b"connection", b"close")
+_ABOUT_ALL = frozenset({ADMIN, METRICS})  # rights to what is about the whole server, whichever models the key has
 _WORTH_READING = 256 * 1024  # bytes of a refused body that cost less than a new connection
 _STATUSES: Sequence[tuple[type[JackfieldError], int]] = ((Unauthenticated, 401), (Forbidden, 403), (QuotaExceeded, 429))
 
@@ -51,8 +52,8 @@ class Guard:
         if caller is None:
             await app(scope, receive, send)
             return
-        # what changes the server is about all of it, and what it begins is nobody's
-        token = CALLER.set(None if route is not None and route.right == ADMIN else caller)
+        # what changes or measures the server is about all of it, and what it begins is nobody's
+        token = CALLER.set(None if route is not None and route.right in _ABOUT_ALL else caller)
         try:
             await app(scope, receive, send)
         finally:
@@ -66,7 +67,7 @@ class Guard:
             caller = self._known(table, route, headers.get(b"authorization"))
         except JackfieldError:  # the long way says so
             return None
-        return None if route.right == ADMIN else Admitted(self._ring, table, caller, inner)
+        return None if route.right in _ABOUT_ALL else Admitted(self._ring, table, caller, inner)
 
     def _caller(self, table: Table | None, route: Route | None, scope: Scope) -> Caller | None:
         """Whose request it is; None where there are no keys. Raises Unauthenticated or Forbidden."""

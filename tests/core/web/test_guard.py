@@ -36,11 +36,11 @@ class Foreign(Endpoint):
     taken = 0
 
     def routes(self) -> Sequence[Route]:
-        return [Route("/foreign", self._app, self._find), Route("/ops", self._app, right="admin")]
+        return [Route("/foreign", self._app, self._find), Route("/ops", self._app, right="admin"), Route("/measured", self._app, right="metrics")]
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
-        if scope["path"] == "/foreign/list":
+        if scope["path"] in ("/foreign/list", "/measured"):
             names = [version.model for version in self.server.versions]
             await send_json(send, 200, {"all": [*self.server.models], "versions": names})
             return
@@ -170,6 +170,15 @@ async def test_a_foreign_endpoint_serves_only_what_the_key_may_use_in_the_name_o
         assert (other.status, none.status) == (404, 404)
         assert other.body == none.body.replace(b"none", b"other")
         assert [version.model for version in app.server.versions] == ["double", "other"]
+
+
+@in_loop
+async def test_what_is_measured_is_about_all_models_whichever_the_key_may_use() -> None:
+    app = app_of(rights=["metrics"], models=[])
+    async with app.lifespan():
+        answer = await ask(app, "/measured", **HIDDEN)
+        assert answer.body == b'{"all":["double","other"],"versions":["double","other"]}'
+        assert (await ask(app, "/foreign/list", **HIDDEN)).body == b'{"all":[],"versions":[]}'
 
 
 @in_loop
