@@ -49,6 +49,8 @@ class Stopping:
     def begin(self) -> None:
         """Drain, then end. On the event loop; a second time has no effect."""
         if not self._tasks:
+            if not self._asked:  # a signal has said how long it may take
+                self._watchdog.within(self._server.config.server.drain_timeout_s + _SLACK)
             self._do(self._stop())
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:

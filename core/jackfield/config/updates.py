@@ -66,7 +66,7 @@ class Shadow(Options):
     """A share of the requests is asked of the new version too, once the old one has answered; no client sees that."""
 
     percent: Percent = 10
-    """Share of the requests that name no version and are not streams."""
+    """Share of the requests to the old version, by its name or by none, that are not streams."""
     min_requests: Count = 100
     """Answers that must have been compared."""
     max_s: Seconds = 3600

@@ -48,6 +48,7 @@ class Updater:
         self._settled = settled
         self._now = now
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._lost: set[str] = set()
         self._stopped = False
 
     async def begin(self, configs: Mapping[str, ModelConfig]) -> Coroutine[Any, Any, None]:
@@ -63,7 +64,7 @@ class Updater:
         self, name: str, config: ModelConfig, keep: Collection[str], main: bool, approve: Approve | None = None
     ) -> Version:
         """See `Server.load`. `approve` is asked once the version is loaded, before it serves. A trial that is under way
-        is over: what it tries is not wanted any more."""
+        is over, and one that is still to come after loading does not begin: its version is not wanted any more."""
         self.end_trial(name, "another update came")
         return await self._shielded(self._load(name, config, keep, main, approve))
 
@@ -76,17 +77,18 @@ class Updater:
                 log.info("model has another main version", model=name, version=version)
 
     async def unload(self, name: str, version: str) -> None:
-        """See `Server.unload`. It ends the trial of what is unloaded."""
-        trial = self._trial(name)
-        if trial is not None and version in ("", trial.new.name):
-            trial.end("it was unloaded")
+        """See `Server.unload`. It ends the trial of what is unloaded, or keeps it from beginning."""
+        coming = self._coming(name)
+        if coming is not None and version in ("", coming.name):
+            self._unwanted(name, "it was unloaded")
         await self._shielded(self._unload(name, version))
 
     def end_trial(self, name: str, reason: str, unless: ModelConfig | None = None) -> None:
-        """A version of the model `name` that is on trial does not take over, unless it is one of that section."""
-        trial = self._trial(name)
-        if trial is not None and trial.new.config != unless:
-            trial.end(reason)
+        """A version of the model `name` that is on trial, or will be once it is loaded, does not take over, unless it
+        is one of that section."""
+        coming = self._coming(name)
+        if coming is not None and coming.config != unless:
+            self._unwanted(name, reason)
 
     async def remove(self, name: str) -> None:
         """Unload the model `name`, and forget that it was there."""
@@ -120,9 +122,16 @@ class Updater:
 
         await asyncio.gather(*map(loaded, models))
 
-    def _trial(self, name: str) -> Trial | None:
+    def _coming(self, name: str) -> Version | None:
         model = self._models.get(name)
-        return None if model is None else model.trial
+        return None if model is None else model.arriving
+
+    def _unwanted(self, name: str, reason: str) -> None:
+        model = self._models[name]
+        assert model.arriving is not None
+        model.arriving.unwanted = reason
+        if model.trial is not None:
+            model.trial.end(reason)
 
     async def _shielded(self, call: Coroutine[Any, Any, T]) -> T:
         if self._stopped:
@@ -161,6 +170,7 @@ class Updater:
                 await self._beside(model, new, others, main)
             if main:
                 model.config = config
+                self._found(model)
                 self._settled(name, config)
             return new
 
@@ -191,15 +201,28 @@ class Updater:
             if before is not None and before in going:
                 again = self._make(model.name, before.config, model.counts(before.name))
                 log.warning("model goes back to the version before", model=model.name, version=again.name)
+                if not model.due:  # nobody unloaded it: without a version it is not ready
+                    model.due = True
+                    self._lost.add(model.name)
                 await self._first(model, again)
+                self._found(model)
             raise
+
+    def _found(self, model: Model) -> None:
+        if model.name in self._lost:
+            self._lost.discard(model.name)
+            model.due = False
 
     async def _beside(self, model: Model, new: Version, others: list[Version], main: bool) -> None:
         """The new version is loaded while others serve, and takes over once it is found to be good."""
         model.arriving = new
         old = model.versions.get(new.name)
         before = model.main
-        lacking = await asyncio.to_thread(_lacking, new.config, old or before)
+        try:
+            lacking = await asyncio.to_thread(_lacking, new.config, old or before)
+        except Exception:  # a backend is foreign code; loading will tell
+            log.exception("what its device has free is not known", model=model.name)
+            lacking = ""
         if lacking:
             new.refuse(lacking)
         else:
@@ -222,6 +245,9 @@ class Updater:
             trials.append(ShadowTrial(old, new, update.shadow, self._now))
         if update.canary is not None:
             trials.append(CanaryTrial(old, new, update.canary, self._now))
+        if trials and new.unwanted:  # somebody said so while it was loaded
+            await new.withdraw(new.unwanted, update.drain_s)
+            raise self._fallen(model, new)
         for trial in trials:
             log.info("model is on trial", model=model.name, version=new.name, how=type(trial).__name__)
             model.trial = trial
@@ -251,6 +277,7 @@ class Updater:
         async with self.alone(name) as model:
             await self._ended(model, self._let_go(model, [*model.versions.values()]), model.config)
             del self._models[name]
+            self._lost.discard(name)
 
     def _let_go(self, model: Model, versions: list[Version]) -> list[Version]:
         """They get no requests from now on, all at once."""

@@ -48,7 +48,7 @@ class Version:
     `statistics`: the ledger to go on with, of another version of this name that this one takes the place of. `aside` is
     that of requests that no client asked. `watch` is told of each client's request that is over. `retry_after`: seconds
     after which those that are refused because it is not ready may come again. `approve` is asked once it is loaded,
-    before it is ready, and raises LoadError if it must not be.
+    before it is ready, and raises LoadError if it must not be. `unwanted` says why it need not go on trial any more.
     """
 
     def __init__(
@@ -73,6 +73,8 @@ class Version:
         self.retry_after = 1.0
         self.signature = Signature((), ())
         self.approve: Callable[[], Awaitable[None]] | None = None
+        self.unwanted = ""
+        self._complete = False
         self._observers = observers
         self._now = clock.now
         self._post = post
@@ -192,6 +194,10 @@ class Version:
             log.exception("loading failed", model=self.model)
             await self._fail(f"{type(error).__name__}: {error}")
             return
+        if self.state is VersionState.FAILED:  # what was loaded has died meanwhile, and does not come again
+            await self._fail(self.reason)
+            return
+        self._complete = True
         self._enter(VersionState.READY, took=group.opener.took)
 
     def submit(self, request: Request, told: Sink | None = None) -> Work:
@@ -432,7 +438,7 @@ class Version:
             self._enter(VersionState.FAILED, f"its worker is down: {reason}")
 
     def _back(self) -> None:
-        if self.state in (VersionState.LOADING, VersionState.WARMING):
+        if self._complete and self.state in (VersionState.LOADING, VersionState.WARMING):
             self._enter(VersionState.READY)
 
     async def _fail(self, reason: str) -> None:

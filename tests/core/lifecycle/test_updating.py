@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 import weakref
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
@@ -295,6 +296,66 @@ async def test_in_place_the_old_one_goes_first_and_comes_back_if_the_new_one_fai
         await server.load("double", _next("4", update=in_place), keep=["2"])  # the one that stays serves meanwhile
         assert list(server.models["double"].versions) == ["2", "4"]
         assert _whole(server).completed == 2
+
+
+@in_loop
+async def test_in_place_a_model_that_is_gone_is_not_ready_until_it_is_loaded_or_unloaded() -> None:
+    server, made = _server()
+    in_place = {"order": "in-place"}
+    async with server:
+        model = server.models["double"]
+        for again in (lambda: server.load("double", _next("3")), lambda: server.unload("double")):
+            made.faults |= {len(made.all): RuntimeError("no"), len(made.all) + 1: RuntimeError("not again")}
+            with pytest.raises(LoadError, match="not again"):
+                await server.load("double", _next("2", update=in_place))
+            assert (model.main, server.ready) == (None, False)
+            await again()
+            assert (server.ready, model.due) == (True, False)
+
+
+@in_loop
+@pytest.mark.parametrize("how", ["load", "unload", "reload"])
+async def test_what_is_not_wanted_any_more_while_it_loads_does_not_go_on_trial(how: str) -> None:
+    server, made = _server()
+    async with server:
+        model = server.models["double"]
+        made.gate.clear()
+        first = asyncio.create_task(server.load("double", _next("2", update={"canary": {}})))
+        await until(lambda: model.arriving)
+        coming = model.arriving
+        assert coming is not None
+        if how == "load":
+            other = asyncio.create_task(_ended(server.load("double", _next("3"))))
+            reason = "another update came"
+        elif how == "unload":
+            other = asyncio.create_task(_ended(server.unload("double", "2")))
+            reason = "it was unloaded"
+        else:
+            other = asyncio.create_task(_ended(server.reload(server.config)))
+            reason = "the configuration was changed"
+        await until(lambda: coming.unwanted)
+        made.gate.set()
+        with pytest.raises(LoadError, match=f"failed to load: {reason}"):
+            await first
+        await other
+        assert (model.version().name, model.arriving) == ("3" if how == "load" else "1", None)
+
+
+async def _ended(call: Awaitable[object]) -> None:
+    await call
+
+
+@in_loop
+async def test_a_device_that_cannot_be_asked_keeps_nothing_from_being_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    server, _ = _server()
+    async with server:
+
+        def broken() -> None:
+            raise RuntimeError("no driver")
+
+        monkeypatch.setattr(server.models["double"].version(), "memory", broken)
+        await server.load("double", _next("2"))
+        assert (server.models["double"].version().name, server.models["double"].arriving) == ("2", None)
 
 
 @in_loop

@@ -36,7 +36,8 @@ class Foreign(Endpoint):
     taken = 0
 
     def routes(self) -> Sequence[Route]:
-        return [Route("/foreign", self._app, self._find), Route("/ops", self._app, right="admin"), Route("/measured", self._app, right="metrics")]
+        guarded = [Route("/ops", self._app, right="admin"), Route("/measured", self._app, right="metrics")]
+        return [Route("/foreign", self._app, self._find), *guarded]
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])

@@ -257,3 +257,26 @@ async def test_requests_that_wait_are_cancelled_when_it_stops() -> None:
     assert {type(one).__name__ for one in done} <= {"Response", "Unavailable"}
     assert any(isinstance(one, Unavailable) for one in done)
     assert not _children()
+
+
+@in_loop
+async def test_a_worker_that_comes_back_before_all_is_loaded_makes_nothing_ready() -> None:
+    async with Server({"models": {}}) as server:
+        section = server.section("m", _config("Echo")["models"]["m"])
+        version, checked = server._make("m", section, None), asyncio.Event()
+
+        async def approve() -> None:
+            await checked.wait()
+
+        version.approve = approve
+        loading = asyncio.create_task(version.load())
+        await until(lambda: version.signature.outputs)
+        (pid,) = _children()
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: version.restarts)
+        assert (version.state.value == "ready", version.ready) == (False, False)
+        checked.set()
+        await loading
+        assert version.ready
+        await version.unload(0)
+    assert not _children()
