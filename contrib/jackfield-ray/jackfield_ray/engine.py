@@ -144,7 +144,7 @@ class RayEngine:
         now = self._heard = time.perf_counter()
         for message in messages:
             if isinstance(message, say.Told):
-                reports = [_report(one, now) for one in message.reports]
+                reports = [self._report(one, now) for one in message.reports]
                 results = [pair for one in message.answers if (pair := self._result(one, beside, reports)) is not None]
                 self._deliver(results, reports)
             elif isinstance(message, say.Now):
@@ -156,6 +156,13 @@ class RayEngine:
                 self._states = message
             elif isinstance(message, say.Died):
                 self._give_up(message.reason)
+
+    def _report(self, told: say.Report, now: float) -> StepReport:
+        report = StepReport(started=now - told.ago, **{name: getattr(told, name) for name in _REPORT})
+        if report.extra is not None:
+            make = self._likeness.extra
+            report.extra = None if make is None else make(report.extra, self._works.get)
+        return report
 
     def _result(
         self, answer: say.Answered, beside: Sequence[Array], reports: Sequence[StepReport]
@@ -217,7 +224,3 @@ class RayEngine:
         self._works.clear()
         self._numbers.clear()
         self._on_death(reason)
-
-
-def _report(report: say.Report, now: float) -> StepReport:
-    return StepReport(started=now - report.ago, **{name: getattr(report, name) for name in _REPORT})

@@ -229,6 +229,7 @@ def _submit(number: int, work: Work, beside: list[Array]) -> say.Submit:
         request.tenant,
         request.trace,
         request.stream,
+        request.weight,
         now - work.arrival,
         None if work.deadline is None else work.deadline - now,
     )

@@ -45,6 +45,7 @@ class Submit(msgspec.Struct, array_like=True, tag="submit"):
     tenant: str
     trace: str
     stream: bool
+    weight: float | None
     age: float
     left: float | None
 
@@ -89,7 +90,7 @@ class Failed(msgspec.Struct, array_like=True, tag="failed"):
 
 
 class Report(msgspec.Struct, array_like=True):
-    """A `StepReport`, of a step that started `ago` seconds ago."""
+    """A `StepReport`, of a step that started `ago` seconds ago; `extra` is plain data (see `Sendable`)."""
 
     replica: str
     rows: int
@@ -103,6 +104,7 @@ class Report(msgspec.Struct, array_like=True):
     padding: int
     failed: bool
     waiting: int
+    extra: Any
 
 
 class Answered(msgspec.Struct, array_like=True):

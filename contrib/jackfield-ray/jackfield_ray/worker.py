@@ -85,6 +85,7 @@ class Worker:
                 message.tenant,
                 message.trace,
                 message.stream,
+                message.weight,
             )
             deadline = None if message.left is None else now + message.left
             self._taken += 1
@@ -92,7 +93,10 @@ class Worker:
         elif isinstance(message, say.Withdraw):
             host.withdraw(message.number)
         elif isinstance(message, say.Configure):
-            host.reconfigure(message.config)
+            try:
+                host.reconfigure(message.config)
+            except Exception as error:  # the server could make of it what is needed, and this actor cannot
+                log.error("what was changed cannot be taken here: all stays as it was", reason=str(error))
         else:
             host.stop(message.timeout)
             self._outbox.close()

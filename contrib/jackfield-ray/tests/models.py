@@ -39,9 +39,11 @@ class Double:
 
 
 class Slow:
-    """Takes a moment."""
+    """Takes a moment, and waits as long as there is a file `shut` where the fuses are."""
 
     def predict(self, x: Numbers) -> Numbers:
+        while os.path.exists(os.path.join(os.environ.get("FUSES", "/nowhere"), "shut")):
+            time.sleep(0.005)
         time.sleep(0.02)
         return x * 2
 

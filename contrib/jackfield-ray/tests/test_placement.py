@@ -30,15 +30,21 @@ def _model(nodes: Nodes, cls: str = "Double", placement: dict[str, Any] | None =
 
 @asynccontextmanager
 async def _serving(**models: Any) -> AsyncIterator[Server]:
-    async with Server({"models": models, "endpoints": {}, "observers": {}}) as server:
+    async with Server({"models": models, "endpoints": {}, "observers": {"prometheus": {}}}) as server:
         yield server
         assert all(version.statistics.outstanding == 0 for version in server.versions)
 
 
 async def _until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(100):
         while not true():
             await asyncio.sleep(0.005)
+
+
+def _generated(server: Server) -> int:
+    """Tokens of answers, as the metrics have them."""
+    observer: Any = server.observers.all["prometheus"]
+    return sum(series.generated_tokens for series in observer.generating.series.values())
 
 
 async def _twice(server: Server, first: float = 1, rows: int = 1, name: str = "m") -> None:
@@ -48,9 +54,12 @@ async def _twice(server: Server, first: float = 1, rows: int = 1, name: str = "m
     assert np.array_equal(next(iter(response.outputs.values())), x * 2)
 
 
-def test_it_answers_as_others_do(nodes: Nodes) -> None:
+def test_it_answers_as_others_do(nodes: Nodes, tmp_path: Path) -> None:
+    shut = tmp_path / "shut"
+
     async def run() -> None:
-        slow = _model(nodes, "Slow", batching=ALONE)
+        place = {"runtime_env": {"env_vars": {"FUSES": str(tmp_path)}}}
+        slow = _model(nodes, "Slow", placement=place, batching=ALONE)
         async with _serving(m=_model(nodes, replicas=2, batching={"max_batch_size": 100_000}), slow=slow) as server:
             sizes = [1, 3, 700, 5000, 60_000]  # within the message, pickled beside it, in the object store
             await asyncio.gather(*(_twice(server, first, sizes[first % 5]) for first in range(10, 60)))
@@ -58,11 +67,16 @@ def test_it_answers_as_others_do(nodes: Nodes) -> None:
                 await _twice(server, 5)
             with pytest.raises(InvalidRequest, match="unexpected shape"):
                 await server.infer("m", {"x": np.zeros((1, 5), np.float32)})
+            shut.touch()  # so that none of what follows is answered before it is to be
             waiting = [asyncio.ensure_future(_twice(server, name="slow")) for _ in range(6)]
             await asyncio.sleep(0)
-            with pytest.raises(Expired):
-                await server.infer("slow", {"x": np.zeros((1, 4), np.float32)}, timeout=0.03)
+            late = asyncio.ensure_future(server.infer("slow", {"x": np.zeros((1, 4), np.float32)}, timeout=0.03))
+            await _until(lambda: server.models["slow"].version("").statistics.accepted == 7)
             waiting[4].cancel()
+            await asyncio.sleep(0.05)  # so that its time is over
+            shut.unlink()
+            with pytest.raises(Expired):
+                await late
             done = await asyncio.gather(*waiting, return_exceptions=True)
             assert [type(one).__name__ for one in done] == ["NoneType"] * 4 + ["CancelledError", "NoneType"]
             await server.reconfigure("slow", {"batching": {"policy": "dynamic", "max_batch_size": 8}})
@@ -135,7 +149,7 @@ def test_a_node_is_taken_away_under_load(nodes: Nodes, tmp_path: Path) -> None:
     words |= {"source": str(tmp_path), "backend": {"name": "native", "kv_cache_mib": 16}}
     double = _model(nodes, "Slow", placement=room | {"resources": {"double": 1}}, replicas=2)
     double["batching"] = {"policy": "dynamic", "max_batch_size": 2000}
-    heard, continued, over = [0] * 4, [0], asyncio.Event()
+    heard, ended, continued, over = [0] * 4, [0] * 4, [0], asyncio.Event()
 
     async def read(server: Server, number: int) -> list[int]:
         parameters = {"max_tokens": 1500, "ignore_eos": True, **sampling[number % 2]}
@@ -146,6 +160,7 @@ def test_a_node_is_taken_away_under_load(nodes: Nodes, tmp_path: Path) -> None:
                 heard[number] += 1
             mind = stream.work.continuation if stream.work is not None else None
             continued[0] += mind is not None and mind.request is not None
+            ended[number] += 1
         return tokens
 
     async def reads(server: Server, number: int, undisturbed: list[int]) -> None:
@@ -157,20 +172,28 @@ def test_a_node_is_taken_away_under_load(nodes: Nodes, tmp_path: Path) -> None:
         while not over.is_set():
             await _twice(server, 1, rows, "double")
 
+    async def lose(server: Server, busy: list[asyncio.Future[None]]) -> None:
+        heard[:] = [0] * 4
+        await _until(lambda: min(heard) > 20 or any(task.done() for task in busy))
+        await asyncio.to_thread(nodes.take_away)
+        await asyncio.to_thread(nodes.add)
+        before = list(ended)
+        await _until(
+            lambda: all(now > one for now, one in zip(ended, before, strict=True)) or any(task.done() for task in busy)
+        )
+        await _until(lambda: server.ready and all(one.alive for each in server.versions for one in each.replicas))
+
     async def run() -> None:
         async with _serving(double=double, words=words) as server:
             undisturbed = await asyncio.gather(*(read(server, number) for number in range(4)))
-            heard[:] = [0] * 4
+            await _until(lambda: _generated(server) == sum(map(len, undisturbed)) == 4 * 1500)
             busy = [asyncio.ensure_future(reads(server, number, undisturbed[number])) for number in range(4)]
             busy += [asyncio.ensure_future(asks(server, client)) for client in range(12)]
             try:
-                await _until(lambda: min(heard) > 20 or any(task.done() for task in busy))
-                await asyncio.to_thread(nodes.take_away)
-                await asyncio.to_thread(nodes.add)
-                await _until(lambda: continued[0] or any(task.done() for task in busy))
-                await _until(
-                    lambda: server.ready and all(one.alive for each in server.versions for one in each.replicas)
-                )
+                for _ in range(4):  # were this process held up, all streams might be over before the node is gone
+                    await lose(server, busy)
+                    if continued[0] or any(task.done() for task in busy):
+                        break
             finally:
                 over.set()
                 await asyncio.gather(*busy)
