@@ -83,6 +83,7 @@ def live(root: Path, workers: int) -> Iterator[Live]:
             "repository_folder": str(root),
         },
         "metrics": {},
+        "openai": {},
     }
     server = {"memory_budget": "1 MiB", "workers": workers}
     config = {"server": server, "models": models, "endpoints": endpoints}
@@ -262,6 +263,12 @@ def test_the_key_may_come_in_a_header_of_its_own(live: Live) -> None:
     answer = live.ask("POST", "/v2/repository/models/rolled/load", b"", {"X-Repository-Key": KEY})
     assert (answer.status, answer.json) == (200, {})
     assert live.ask("GET", "/v2/repository/models/rolled/load").status == 405
+
+
+def test_models_that_sleep_are_listed_whoever_answers(live: Live) -> None:
+    listed = [model["id"] for model in live.ask("GET", "/v1/models").json["data"]]
+    assert "coded" in listed
+    assert "rolled" in listed
 
 
 def test_metrics_tell_of_loads(live: Live) -> None:

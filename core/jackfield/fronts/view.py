@@ -73,7 +73,10 @@ class Views:
             del self._shown[version]
             self._full.pop(version, None)
         models = [] if closed else [self._model(name, model) for name, model in self._server.models.items()]
-        whole = all(not one.main or any(version.name == one.main for version in one.versions) for one in models)
+        awake = not self._server.sleeping  # a front knows nothing of those that sleep
+        whole = awake and all(
+            not one.main or any(version.name == one.main for version in one.versions) for one in models
+        )
         view = say.View(models, whole and not closed, closed)
         if view != self._view:
             self._view = view
