@@ -386,7 +386,7 @@ class Server:
         Raises ConfigError, and then nothing has changed, if something is wrong with these."""
         self._check_running()
         for name in self.models:  # a reload that waits for the verdict on a trial must not keep this one waiting
-            self._updater.end_trial(name, "the configuration was changed", unless=config.models.get(name))
+            self.supply.end_trial(name, "the configuration was changed", unless=config.models.get(name))
         async with self._reloading:
             entries = await asyncio.to_thread(read_keys, config.server.keys)
             for renew in self.renewals:

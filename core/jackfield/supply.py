@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Collection, Coroutine, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import structlog
+
 from jackfield.clock import Clock
 from jackfield.config.models import ModelConfig
 from jackfield.engine.bisect import public
-from jackfield.errors import JackfieldError
+from jackfield.errors import JackfieldError, LoadError
 from jackfield.interfaces import Loader
 from jackfield.lifecycle.model import Model
 from jackfield.lifecycle.on_demand import OnDemand
@@ -17,6 +19,8 @@ from jackfield.lifecycle.updating import Approve, Updater
 from jackfield.lifecycle.version import Version
 from jackfield.plugins.registry import Registry
 from jackfield.repository import Detects, Shelves, size_of
+
+log = structlog.get_logger("jackfield.supply")
 
 
 class Listed(NamedTuple):
@@ -40,7 +44,7 @@ class Supply:
         self._sections: dict[str, ModelConfig] = {}
         self._failures: dict[str, JackfieldError] = {}
         self.shelves = Shelves(clock, self._detecting, self._load_version, updater.unload, updater.prefer)
-        self.on_demand = OnDemand(models, clock, budget, self._measure, self._bring, self._put_away)
+        self.on_demand = OnDemand(models, clock, budget, self._measure, self._wake, self._put_away)
 
     @property
     def failure(self) -> JackfieldError | None:
@@ -75,35 +79,55 @@ class Supply:
 
     async def load(self, name: str, section: ModelConfig, keep: Collection[str] = (), main: bool = True) -> Version:
         """See `Server.load`. Gives what takes the requests that name no version, or without `main` what was loaded."""
-        before = self._sections.get(name)
+        if not main:  # a version beside the others changes nothing of what the model is
+            return await self._updater.load(name, section, keep, main)
+        self._updater.end_trial(name, "another update came")  # or `take` waits for its verdict
+        before, model = self._sections.get(name), self._models.get(name)
+        due, absence = (False, "") if model is None else (model.due, model.absence)
         of_repository = await self.shelves.take(name, section)
+        if section.load == "on-demand":  # a request may be waking it, with the section before
+            await self.on_demand.at_rest(name)
         self._sections[name] = section
         try:
-            if not main or not (of_repository or section.load == "on-demand"):
-                if main:
-                    self.on_demand.drop(name)
-                version = await self._updater.load(name, section, keep, main)
-            else:
+            if of_repository or section.load == "on-demand":
                 version = await self._load_more(name, section)
+            else:
+                self.on_demand.drop(name)
+                version = await self._updater.load(name, section, keep, main)
         except JackfieldError:
+            model = self._models.get(name)
+            if model is not None:
+                model.due, model.absence = model.due or due, absence
             await self._restore(name, before)
             raise
         self._models[name].absence = ""
         return version
 
+    def end_trial(self, name: str, reason: str, unless: ModelConfig | None) -> None:
+        """A version of the model `name` that is on trial, or will be once it is loaded, does not take over, unless
+        `unless` is the section that it came from."""
+        model = self._models.get(name)
+        coming = None if model is None else model.arriving
+        if coming is not None and self.shelves.section(name, coming.config) != unless:
+            self._updater.end_trial(name, reason)
+
     async def adopt(self, name: str, section: ModelConfig) -> None:
         """The configuration says `section` of the model `name` now: load it, unless it is to sleep and does or is
         new."""
-        if section.load == "on-demand" and (name in self.on_demand.sleeping or name not in self._models):
+        if section.load == "on-demand" and self._not_awake(name):
             await self.shelves.take(name, section)
-            self._sections[name] = section
-            self._asleep(self._models.setdefault(name, Model(name, section)), section)
-        else:
-            await self.load(name, section)
+            await self.on_demand.at_rest(name)
+            if self._not_awake(name):
+                self._sections[name] = section
+                self._asleep(self._models.setdefault(name, Model(name, section)), section)
+                return
+        await self.load(name, section)
 
     async def unload(self, name: str, version: str) -> None:
         """See `Server.unload`."""
-        if name in self.on_demand and not version:
+        model = self._models.get(name)
+        last = not version or (model is not None and list(model.versions) == [version])
+        if last and name in self.on_demand:
             await self.on_demand.put_to_sleep(name)
             return
         if name in self.shelves:
@@ -111,8 +135,12 @@ class Supply:
         else:
             await self._updater.unload(name, version)
         model = self._models.get(name)
-        if model is not None and not model.versions:
+        if model is None or model.versions:
+            return
+        if name not in self.on_demand:
             model.due, model.absence = False, ""
+        elif name not in self.on_demand.sleeping:  # the others went meanwhile
+            await self.on_demand.put_to_sleep(name)
 
     async def remove(self, name: str) -> None:
         """Unload the model `name`, and forget that it was there."""
@@ -170,8 +198,17 @@ class Supply:
             return
         self._sections[name] = section
         await self.shelves.take(name, section)
-        if name in self.on_demand and section.load == "on-demand":
+        model = self._models.get(name)
+        if model is None or section.load != "on-demand":
+            self.on_demand.drop(name)
+        elif name in self.on_demand.sleeping or model.main is None:
+            self._asleep(model, section)
+            if name not in self.on_demand.sleeping:  # what served had gone to make room
+                await self.on_demand.put_to_sleep(name)
+        elif name in self.on_demand:
             self.on_demand.take(name, section)
+        else:  # it was taken away, and serves still
+            self.on_demand.take(name, section, held=await asyncio.to_thread(self._measure, section))
 
     async def _first(self, model: Model) -> None:
         try:
@@ -193,10 +230,21 @@ class Supply:
             self.on_demand.take(name, section, held=await asyncio.to_thread(self._measure, section))
         return model.version()
 
+    def _not_awake(self, name: str) -> bool:
+        return name in self.on_demand.sleeping or name not in self._models
+
     def _asleep(self, model: Model, section: ModelConfig) -> None:
         self.on_demand.take(model.name, section)
-        model.config = section
+        model.config, model.due = section, False
         model.absence = f"model '{model.name}' is not ready: it is loaded when a request for it comes"
+
+    async def _wake(self, name: str) -> None:
+        try:
+            await self._bring(name)
+        except LoadError as error:
+            if self._models[name].main is None:
+                raise
+            log.warning("model is awake, though not all of it could be loaded", model=name, reason=str(error))
 
     async def _bring(self, name: str) -> None:
         if name in self.shelves:

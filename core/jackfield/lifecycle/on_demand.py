@@ -144,6 +144,11 @@ class OnDemand:
             if error is not None:
                 raise error
 
+    async def at_rest(self, name: str) -> None:
+        """Wait until the model is not being loaded, if it is."""
+        while (sleeper := self._known.get(name)) is not None and sleeper.waking is not None:
+            await asyncio.wait([sleeper.waking])
+
     async def put_to_sleep(self, name: str) -> None:
         """Unload the model until somebody asks for it. What it accepted is answered."""
         sleeper = self._known[name]

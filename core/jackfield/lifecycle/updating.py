@@ -83,11 +83,9 @@ class Updater:
             self._unwanted(name, "it was unloaded")
         await self._shielded(self._unload(name, version))
 
-    def end_trial(self, name: str, reason: str, unless: ModelConfig | None = None) -> None:
-        """A version of the model `name` that is on trial, or will be once it is loaded, does not take over, unless it
-        is one of that section."""
-        coming = self._coming(name)
-        if coming is not None and coming.config != unless:
+    def end_trial(self, name: str, reason: str) -> None:
+        """A version of the model `name` that is on trial, or will be once it is loaded, does not take over."""
+        if self._coming(name) is not None:
             self._unwanted(name, reason)
 
     async def remove(self, name: str) -> None:
@@ -233,7 +231,7 @@ class Updater:
             await self._tried(model, before, new)
         going = [*others] if old is None or old in others else [*others, old]
         leaving = self._let_go(model, going)
-        model.serve(new, main=main or old is before)
+        model.serve(new, main=main or (old is not None and old is before))
         if main:
             log.info("model is updated", model=model.name, version=new.name, before=before and before.name)
         await self._ended(model, leaving, new.config)

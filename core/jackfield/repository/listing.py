@@ -60,7 +60,7 @@ class Repository:
         """What is there now, by name. Raises LoadError if the folder cannot be read or has too many entries."""
         found: dict[str, Found] = {}
         try:
-            root = self._root.resolve(strict=True)
+            root = _real(self._root)
             for name in sorted(_folders(root)):
                 if len(found) >= MOST_VERSIONS:
                     raise LoadError(f"the repository of model '{self._model}' has more than {MOST_VERSIONS} versions")
@@ -78,7 +78,7 @@ class Repository:
         if problem:
             return Found(name, problem=problem)
         try:
-            root = self._root.resolve(strict=True)
+            root = _real(self._root)
         except OSError as error:
             raise LoadError(
                 f"the repository '{self._root}' of model '{self._model}' cannot be read: {error.strerror or error}"
@@ -145,11 +145,18 @@ def name_problem(name: str) -> str:
 
 
 def _folders(root: Path) -> Iterator[str]:
-    """Names of the folders in `root` that are not hidden, links to folders among them."""
+    """Names of the folders in `root` that are not hidden, links to folders among them, and what cannot be told."""
     with os.scandir(root) as entries:
         for entry in entries:
-            if not entry.name.startswith(_HIDDEN) and entry.is_dir():
+            if not entry.name.startswith(_HIDDEN) and _may_be_folder(entry):
                 yield entry.name
+
+
+def _may_be_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle, say: whoever looks closer tells why it is none, and the others are read
+        return True
 
 
 def _stamp(root: Path, folder: Path) -> Stamp:
@@ -181,5 +188,10 @@ def _stamp(root: Path, folder: Path) -> Stamp:
 
 
 def _keep_within(root: Path, path: Path) -> None:
-    if not path.resolve(strict=True).is_relative_to(root):
+    if not _real(path).is_relative_to(root):
         raise _Refused(f"'{path.name}' is a link that leaves the repository")
+
+
+def _real(path: Path) -> Path:
+    """Where it lies; raises OSError if that is nowhere. `Path.resolve` raises RuntimeError for links in a circle."""
+    return Path(os.path.realpath(path, strict=True))

@@ -86,18 +86,22 @@ class Shelves:
         return name in self._shelves
 
     async def take(self, name: str, section: ModelConfig) -> bool:
-        """Whether the model `name` with this section comes out of a repository; if so it is kept here from now on."""
+        """Whether the model `name` with this section comes out of a repository; if so it is kept here from now on.
+        Waits for what is being loaded out of it with another section."""
         detects = self._detecting(section)
-        if section.versions is None and not await asyncio.to_thread(is_repository, section.source, detects):
-            self.drop(name)
-            return False
-        shelf = self._shelves.get(name)
-        if shelf is None:
-            shelf = self._shelves[name] = Shelf(section, Repository(name, section.source, detects, section.artifact))
-        elif shelf.section != section:
-            shelf.section, shelf.watch = section, Watch()
-            shelf.repository = Repository(name, section.source, detects, section.artifact)
-        return True
+        shelved = section.versions is not None or await asyncio.to_thread(is_repository, section.source, detects)
+        repository = Repository(name, section.source, detects, section.artifact)
+        while (shelf := self._shelves.get(name)) is not None and not (shelved and shelf.section == section):
+            async with shelf.alone:  # what is loaded meanwhile is loaded, and written down, with the section before
+                if self._shelves.get(name) is not shelf:
+                    continue
+                if shelved:
+                    shelf.section, shelf.watch, shelf.repository = section, Watch(), repository
+                else:
+                    self.drop(name)
+        if shelved and shelf is None:
+            self._shelves[name] = Shelf(section, repository)
+        return shelved
 
     def drop(self, name: str) -> None:
         """The model is not of a repository any more."""
@@ -118,12 +122,11 @@ class Shelves:
             shelf.serving = {version: (stamp, section) for version, (stamp, _) in shelf.serving.items()}
 
     def rows(self, name: str) -> Iterator[tuple[str, str]]:
-        """Versions that are there and do not serve, with the reason."""
+        """Versions that are there, with the reason why they do not serve, if they do not."""
         shelf = self._shelves.get(name)
         if shelf is not None:
             for version, found in shelf.watch.known.items():
-                if version not in shelf.serving:
-                    yield version, found.problem or "it is not among the versions that are to be served"
+                yield version, found.problem or "it is not among the versions that are to be served"
 
     async def bring(self, name: str) -> None:
         """Look at the repository anew, and have those versions serve that are to. What has failed or was unloaded by

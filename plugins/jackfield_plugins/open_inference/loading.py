@@ -124,7 +124,7 @@ class Loading:
         try:
             path = (folder / str(source)).resolve()
             there = path.exists()
-        except (ValueError, OSError):
+        except (ValueError, OSError, RuntimeError):  # the last for links in a circle
             raise InvalidRequest(f"'source' is no path: '{shown(str(source))}'") from None
         if not isinstance(source, str) or path == folder or not path.is_relative_to(folder):
             raise InvalidRequest("'source' must be a path within the repository, relative to it")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jackfield.clock import Clock
+from jackfield.config.models import ModelConfig
 from jackfield.errors import ConfigError, Expired, LoadError, NotFound, Overloaded, Unavailable
 from jackfield.keys.caller import CALLER, Caller
 from jackfield.keys.entries import KeyConfig
@@ -201,6 +202,104 @@ async def test_loading_and_unloading_on_request(tmp_path: Path) -> None:
         assert server.models["m1"].version().config.batch_axis == 0
         await server.unload("m1")
         await server.unload("m1")
+
+
+@in_loop
+async def test_a_repository_wakes_with_what_can_be_loaded_of_it(tmp_path: Path) -> None:
+    put(tmp_path / "1" / "a.model", 1)
+    put(tmp_path / "2" / "a.model", "no number")
+    async with Shop().server({"m": {"source": str(tmp_path), "load": "on-demand"}}) as server:
+        assert await asked(server) == 1
+        assert not server.sleeping
+        with pytest.raises(LoadError, match="version '2' failed to load"):
+            await server.load("m")
+        assert await asked(server) == 1
+
+
+@in_loop
+async def test_a_section_that_changes_while_the_model_wakes_holds(tmp_path: Path) -> None:
+    shop = Shop()
+    async with _sleeping(shop, tmp_path, 1) as server:
+        shop.loading.clear()
+        waiting = asyncio.ensure_future(asked(server, "m1"))
+        await until(lambda: shop.loaded)
+        section = server.section("m1", {"batch_axis": 0}, server.config.models["m1"])
+        config = server.config.model_copy(update={"models": {"m1": section}})
+        shelves, taken = server.supply.shelves, list[str]()
+        take = shelves.take
+
+        async def told(name: str, section: ModelConfig) -> bool:
+            of_repository = await take(name, section)
+            taken.append(name)
+            return of_repository
+
+        shelves.take = told  # type: ignore[method-assign]
+        reloading = asyncio.ensure_future(server.reload(config))
+        await until(lambda: taken)
+        shop.loading.set()
+        assert (await reloading).rolled == ("m1",)
+        assert await waiting == 1
+        assert await asked(server, "m1") == 1
+        assert server.models["m1"].version().config.batch_axis == 0
+
+
+@in_loop
+async def test_the_last_version_that_is_unloaded_puts_the_model_to_sleep(tmp_path: Path) -> None:
+    put(tmp_path / "r" / "3" / "a.model", 3)
+    async with _sleeping(Shop(), tmp_path, 1) as server:
+        await server.load("r", {"source": str(tmp_path / "r"), "load": "on-demand"})
+        assert await asked(server, "m1") == 1
+        await server.load("m1", {"source": str(put(tmp_path / "7.model", 7)), "version": "side"}, main=False)
+        await server.unload("m1", "side")
+        assert not server.sleeping
+        for model, version in (("m1", "1"), ("r", "3")):
+            await server.unload(model, version)
+            assert list(server.sleeping) == [model]
+            assert await asked(server, model) == int(version)  # its own section, and not that of the other version
+
+
+@pytest.mark.parametrize("awake", [True, False])
+@in_loop
+async def test_a_change_that_fails_leaves_it_on_demand(tmp_path: Path, awake: bool) -> None:
+    async with _sleeping(Shop(), tmp_path, 1) as server:
+        if awake:
+            await asked(server, "m1")
+        put(tmp_path / "1.model", "no number")
+        with pytest.raises(LoadError):
+            await server.load("m1", server.section("m1", {"load": "at-start"}, server.config.models["m1"]))
+        assert list(server.sleeping) == ([] if awake else ["m1"])
+        assert server.supply.on_demand.held == (100 if awake else 0)
+        put(tmp_path / "1.model", 1)
+        assert await asked(server, "m1") == 1
+        await server.unload("m1")
+        assert list(server.sleeping) == ["m1"]
+
+
+@in_loop
+async def test_one_that_made_room_for_what_failed_sleeps(tmp_path: Path) -> None:
+    async with _sleeping(Shop(), tmp_path, 1, update={"order": "in-place"}) as server:
+        assert await asked(server, "m1") == 1
+        put(tmp_path / "1.model", "no number")
+        with pytest.raises(LoadError):
+            await server.load("m1", server.section("m1", {"batch_axis": 0}, server.config.models["m1"]))
+        assert (list(server.sleeping), server.supply.on_demand.held, server.ready) == (["m1"], 0, True)
+        put(tmp_path / "1.model", 1)
+        assert await asked(server, "m1") == 1
+
+
+@in_loop
+async def test_a_change_that_fails_leaves_no_sleeper(tmp_path: Path) -> None:
+    async with _sleeping(Shop(), tmp_path, 1, load="at-start") as server:
+        await server.unload("m1")
+        put(tmp_path / "1.model", "no number")
+        with pytest.raises(LoadError):
+            await server.load("m1", server.section("m1", {"load": "on-demand"}, server.config.models["m1"]))
+        put(tmp_path / "1.model", 1)
+        assert not server.sleeping
+        with pytest.raises(Unavailable, match="failed to load"):
+            await asked(server, "m1")
+        await server.load("m1")
+        assert await asked(server, "m1") == 1
 
 
 @in_loop

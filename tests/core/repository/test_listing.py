@@ -85,11 +85,20 @@ def test_links_may_not_leave_the_repository(tmp_path: Path) -> None:
     (root / "6" / "round").symlink_to("../6")
     (root / "7").mkdir()
     (root / "7" / "a.model").symlink_to("nothing")
+    (root / "8").mkdir()
+    (root / "8" / "a.model").symlink_to("a.model")
+    (root / "9").symlink_to("9")
     (tmp_path / "link").symlink_to(root)
     found = _repository(tmp_path / "link").versions()
     assert found["2"].problem == "'2' is a link that leaves the repository"
     assert found["4"].problem == "'a.model' is a link that leaves the repository"
     assert "cannot be read" in found["7"].problem
+    assert "cannot be read" in found["8"].problem
+    assert found["9"].problem == "it has no folder in the repository"
+    circle = _repository(root / "9")
+    for read in (circle.versions, lambda: circle.version("1")):
+        with pytest.raises(LoadError, match="of model 'm' cannot be read"):
+            read()
     assert [found[name].problem for name in ("1", "3", "5", "6")] == [""] * 4
 
 

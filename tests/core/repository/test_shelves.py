@@ -12,7 +12,7 @@ import pytest
 from jackfield.errors import LoadError, NotFound
 from jackfield.server import Server
 from jackfield.testing import VirtualClock
-from tests.core.lifecycle.fakes import in_loop, until
+from tests.core.lifecycle.fakes import PATIENCE, in_loop, until
 from tests.core.repository.files import Shop, asked, put
 
 POLL = 0.01
@@ -236,3 +236,61 @@ async def test_many_changes_at_once_with_traffic(tmp_path: Path) -> None:
         assert set(answers) <= set(range(1, 8))
         counts = [server.models["m"].past, *(one.statistics for one in server.models["m"].all)]
         assert len(answers) == sum(one.completed for one in counts) == sum(one.accepted for one in counts)
+
+
+@in_loop
+async def test_a_section_that_changes_while_a_version_is_loaded_holds_for_that_version(tmp_path: Path) -> None:
+    shop = Shop()
+    root = _filled(tmp_path, 1)
+    async with shop.server(_section(root, poll_s=POLL)) as server:
+        shop.loading.clear()
+        _filled(root, 2)
+        await until(lambda: len(shop.loaded) == 2)
+        section = server.section("m", {"batch_axis": 0}, server.config.models["m"])
+        config = server.config.model_copy(update={"models": {"m": section}})
+        reloading = asyncio.ensure_future(server.reload(config))
+        shelf = server.supply.shelves._shelves["m"]
+        await until(lambda: shelf.alone._waiters)
+        shop.loading.set()
+        assert (await reloading).rolled == ("m",)
+        version = server.models["m"].version()
+        assert (version.name, version.config.batch_axis) == ("2", 0)
+
+
+@in_loop
+async def test_a_trial_outlives_a_reload_that_changes_nothing_and_ends_when_something_else_is_loaded(
+    tmp_path: Path,
+) -> None:
+    root = _filled(tmp_path, 1)
+    canary = {"percent": 50, "min_requests": 1, "min_s": 0.001, "max_latency_ratio": None}
+    async with Shop().server(_section(root, poll_s=POLL, update={"canary": canary})) as server:
+        model = server.models["m"]
+        _filled(root, 2)
+        await until(lambda: model.trial)
+        await server.reload(server.config)
+        assert {await asked(server) for _ in range(2)} == {1, 2}
+        await until(lambda: model.trial is None)
+        assert _versions(server) == ["2"]
+        _filled(root, 3)
+        await until(lambda: model.trial)
+        section = server.section("m", {"update": {"canary": None}}, server.config.models["m"])
+        async with asyncio.timeout(PATIENCE):  # without waiting for the verdict
+            await server.load("m", section)
+        assert _versions(server) == ["3"]
+        assert await asked(server) == 3
+
+
+@in_loop
+async def test_a_version_that_is_loaded_beside_the_others_changes_nothing_of_what_the_model_is(tmp_path: Path) -> None:
+    root = _filled(tmp_path / "m", 1)
+    side = {"source": str(put(tmp_path / "7.model", 7)), "version": "side"}
+    async with Shop().server(_section(root, poll_s=POLL)) as server:
+        await server.load("m", side, main=False)
+        assert (await asked(server), await asked(server, version="side")) == (1, 7)
+        _filled(root, 2)
+        await until(lambda: "2" in _versions(server))
+        assert await asked(server) == 2
+        await server.load("new", side, main=False)
+        assert await asked(server, "new", "side") == 7
+        with pytest.raises(NotFound, match="no version takes requests that name none; there is 'side'"):
+            await asked(server, "new")
