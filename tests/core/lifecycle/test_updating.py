@@ -372,15 +372,16 @@ async def test_without_the_memory_for_both_nothing_is_loaded_and_the_other_order
 
 
 class Gated(ScriptedSequences):
-    """Makes no step while `gate` is closed."""
+    """Makes one step, and no further one before `gate` is open."""
 
-    def __init__(self) -> None:
+    def __init__(self, gate: threading.Event) -> None:
         super().__init__()
-        self.gate = threading.Event()
-        self.gate.set()
+        self.gate = gate
+        self.steps = 0
 
     def execute(self, step: Step) -> Outcome:
-        assert self.gate.wait(PATIENCE)
+        self.steps += 1
+        assert self.steps == 1 or self.gate.wait(PATIENCE)
         return super().execute(step)
 
 
@@ -389,13 +390,15 @@ async def test_a_stream_ends_on_the_version_that_began_it() -> None:
     made: list[Gated] = []
 
     def make() -> Executor:
-        made.append(Gated())
+        gate = threading.Event()
+        if made:
+            gate.set()  # only the first version is held
+        made.append(Gated(gate))
         return made[-1]
 
     server = Server(configured(), registry=plugged(make, batching={"continuous": Stepwise}))
     async with server, server.stream(make_request(value=1.0, parameters={"tokens": 50})) as stream:
         first = await anext(stream)
-        made[0].gate.clear()
         update = asyncio.create_task(server.load("double", _next("2")))
         await until(lambda: server.models["double"].version().name == "2")
         async with server.stream(make_request(value=5.0, parameters={"tokens": 2})) as other:
