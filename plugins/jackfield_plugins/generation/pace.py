@@ -2,30 +2,98 @@
 
 from __future__ import annotations
 
-_NEWEST = 0.2  # weight of the newest step in an average
+import numpy as np
+
+from jackfield import Array
+
+_SIZES = 20
+"""Powers of two of which decoding is known."""
+_ROW, _ALONE = _SIZES, _SIZES + 1
+_NOISE = 0.05
+"""By what share of its duration a step is off, without anything having changed."""
+_DRIFT = 0.01
+"""By what share of itself each part changes from step to step."""
+_GUESS = 0.5
+"""By what share of itself a part may be off of which nothing is known but its neighbours."""
+_FAR = 4.0
+"""How many standard deviations a step is believed to be off: more is a machine that stood still."""
 
 
 class Pace:
-    """Times in seconds, of steps that ended well. Decoding is known by the power of two below its number of tokens,
-    since a step of few is bound by memory and takes about as long for one more."""
+    """Times in seconds, of steps that ended well. The thread that plans.
+
+    A step is foreseen as what decoding its tokens takes, known at powers of two and taken between them in proportion,
+    since a step of few is bound by memory and takes about as long for one more, and a step of many does not; and so
+    much for each token of prefill, beside what the smallest prompt alone takes. Each step corrects its parts by how
+    sure each of them is, and how they go together, so that four tokens of prefill beside thirty that decode say next
+    to nothing of prefill, and five hundred that come alone say it all: a Kalman filter (Kalman, 1960)."""
 
     def __init__(self) -> None:
-        self.row = 0.0
-        """What a token of prefill adds."""
-        self._decoding: dict[int, float] = {}
+        self._times = np.zeros(_SIZES + 2)
+        self._spread = np.zeros((_SIZES + 2, _SIZES + 2))
+        self._known = [False] * (_SIZES + 2)
+
+    @property
+    def row(self) -> float:
+        """What a token of prefill adds; 0.0 if nothing is known of it."""
+        return max(float(self._times[_ROW]), 0.0)
 
     def learn(self, decoding: int, prefill: int, seconds: float) -> None:
         """A step of so many tokens took so long."""
-        if decoding and not prefill:
-            size = decoding.bit_length()
-            known = self._decoding.get(size)
-            self._decoding[size] = seconds if known is None else known + _NEWEST * (seconds - known)
-        elif prefill:
-            base = self.decoding(decoding)
-            if base is not None:
-                each = max(seconds - base, 0.0) / prefill
-                self.row = each if not self.row else self.row + _NEWEST * (each - self.row)
+        parts = _parts(decoding)
+        if prefill:
+            if decoding and self.decoding(decoding) is None:
+                return  # which of both took so long, nobody knows
+            parts[_ROW] = float(prefill)
+            if not decoding:
+                parts[_ALONE] = 1.0
+        for part, share in parts.items():
+            if not self._known[part]:
+                self._guess(part, share, decoding, seconds)
+        self._correct(parts, seconds)
 
     def decoding(self, tokens: int) -> float | None:
         """What a step takes in which so many tokens are decoded; None if nothing is known of one like it."""
-        return self._decoding.get(tokens.bit_length()) if tokens else 0.0
+        parts = _parts(tokens)
+        if not all([self._known[part] for part in parts]):
+            return None
+        return max(sum([share * float(self._times[part]) for part, share in parts.items()]), 0.0)
+
+    def _guess(self, part: int, share: float, decoding: int, seconds: float) -> None:
+        """Decoding goes on as it did below; the rest is what there is."""
+        found = off = seconds
+        if part == _ROW:
+            left = seconds - (self.decoding(decoding) or 0.0)
+            found, off = max(left, 0.0) / share, seconds / share
+        elif part == _ALONE:
+            found = 0.0
+        else:
+            if part > 1 and self._known[part - 1] and self._known[part - 2]:
+                slope = (self._times[part - 1] - self._times[part - 2]) / 2 ** (part - 2)
+                found += max(float(slope), 0.0) * max(2**part - decoding, 0)
+            off = found
+        self._known[part] = True
+        self._times[part] = found
+        self._spread[part, part] = (_GUESS * off) ** 2
+
+    def _correct(self, parts: dict[int, float], seconds: float) -> None:
+        which, shares = list(parts), np.array(list(parts.values()))
+        for part in which:
+            time = float(self._times[part])
+            if self._spread[part, part] < (_GUESS * time) ** 2:
+                self._spread[part, part] += (_DRIFT * time) ** 2
+        towards: Array = self._spread[:, which] @ shares
+        deviation = float(shares @ towards[which]) + (_NOISE * seconds) ** 2
+        error = seconds - float(shares @ self._times[which])
+        most = _FAR * deviation**0.5
+        self._times += towards * (min(max(error, -most), most) / deviation)
+        self._spread -= np.outer(towards, towards) / deviation
+
+
+def _parts(tokens: int) -> dict[int, float]:
+    """The powers of two around a number of tokens that decode, and how near each is."""
+    if not tokens:
+        return {}
+    size = min(tokens.bit_length() - 1, _SIZES - 2)
+    above = tokens / 2**size - 1
+    return {size: 1 - above, size + 1: above} if above else {size: 1.0}

@@ -15,7 +15,6 @@ from jackfield.testing import ContinuingPolicyContract, ScriptedSequences, Simul
 from jackfield.testing.plain import InOrder
 from jackfield_plugins.generation import jackfield_batching_policies
 from jackfield_plugins.generation.continuous import Continuous, ContinuousOptions
-from jackfield_plugins.generation.pace import Pace
 from jackfield_plugins.scheduling.fair import Fair, FairOptions
 from jackfield_plugins.scheduling.fifo import Fifo
 from jackfield_plugins.scheduling.priority import Priority, PriorityOptions
@@ -186,20 +185,6 @@ def test_sequences_that_share_a_step_are_limited() -> None:
     assert max(len(step.work) for step in simulation.steps) == 5
     assert (policy.state()["running"], policy.state()["paused"]) == (0, 0)
     assert policy.max_rows == 5
-
-
-def test_the_pace_tells_decoding_and_prefill_apart() -> None:
-    pace = Pace()
-    assert (pace.decoding(8), pace.row) == (None, 0.0)
-    pace.learn(0, 100, 0.1)
-    assert pace.row == pytest.approx(0.001)
-    pace.learn(8, 100, 0.5)  # nothing is known of decoding alone
-    assert pace.row == pytest.approx(0.001)
-    pace.learn(8, 0, 0.02)
-    pace.learn(9, 10, 0.03)
-    assert pace.decoding(9) == pytest.approx(0.02)
-    assert pace.row == pytest.approx(0.001)
-    assert (pace.decoding(0), pace.decoding(100)) == (0.0, None)
 
 
 class TestContract(ContinuingPolicyContract):
