@@ -104,7 +104,7 @@ class BlockPool:
                 if block in self._keys:
                     self._cached[block] = None
                 else:
-                    self._plain.append(block)
+                    self._plain.appendleft(block)  # its memory has been touched, and may be in a cache
         return freed
 
     def shared(self, block: int) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from jackfield.errors import LoadError
 from jackfield_plugins.generation.native.compiling import LIBRARY, REASON
 
-INTERFACE = 2
+INTERFACE = 3
 OTHER = "JACKFIELD_NATIVE_STEP"
 """Environment variable: path of a library to use instead, such as one built with sanitizers."""
 SETS = ("avx2", "avx512")

@@ -33,10 +33,11 @@ class Pool:
         rows, group, size = q.shape
         positions = np.arange(start, start + rows, dtype=np.int32)
         out, scratch = np.zeros_like(q), np.empty(rows * group * (size + 18) + 64, np.float32)
-        arrays = (self.keys, self.values, self.table, positions)
         q = np.ascontiguousarray(q)
-        call = Attention(q.ctypes.data, group * size, out.ctypes.data, group * size, *(a.ctypes.data for a in arrays))
-        call.rows, call.group, call.head_size, call.head, call.heads = rows, group, size, head, self.heads
+        call = Attention(q.ctypes.data, group * size, out.ctypes.data, group * size)
+        call.keys, call.values, call.stride = self.keys.ctypes.data, self.values.ctypes.data, self.keys[0].size
+        call.table, call.positions = self.table.ctypes.data, positions.ctypes.data
+        call.rows, call.group, call.head_size, call.head = rows, group, size, head
         call.block_size, call.window, call.half, call.scratch = self.block, window, self.half, scratch.ctypes.data
         call.next = head + 1 if head + 1 < self.heads else -1
         library().attend(number, addressof(call))

@@ -147,9 +147,10 @@ static __attribute__((noinline)) void chunk(const float* const* q, float* const*
     if (all) soften<QN, true>(weights, spans, CHUNK_TILES, running, fade);
     else soften<QN, false>(weights, spans, tiles, running, fade);
     int d = 0;
+    const T* const* next = at.more ? at.next : nullptr;
     if constexpr (VALUE_PARTS == 4)
-        for (; d + 4 * LANES <= size; d += 4 * LANES) gather<T, QN, VALUE_PARTS>(weights, fade, values, at.more ? at.next : nullptr, size, d, first, last, out);
-    for (; d < size; d += LANES) gather<T, QN, 1>(weights, fade, values, at.more ? at.next : nullptr, size, d, first, last, out);
+        for (; d + 4 * LANES <= size; d += 4 * LANES) gather<T, QN, VALUE_PARTS>(weights, fade, values, next, size, d, first, last, out);
+    for (; d < size; d += LANES) gather<T, QN, 1>(weights, fade, values, next, size, d, first, last, out);
 }
 
 template <class T, int QN, class... Rest> static void chunk_of(int n, Rest&&... rest) {
@@ -171,8 +172,8 @@ template <class T> static void attend_to(const Attention& a) {
     const int last = a.positions[a.rows - 1];
     const int begin = a.window > 0 && a.positions[0] >= a.window ? a.positions[0] - a.window + 1 : 0;
     const long tile_size = long(LANES) * size, tiles_a_block = a.block_size / LANES;
-    auto place = [&](long tile, int head) {
-        return ((long(a.table[tile / tiles_a_block]) * a.heads + head) * tiles_a_block + tile % tiles_a_block) * tile_size;
+    auto place = [&](long tile, long head) {
+        return long(a.table[tile / tiles_a_block]) * a.stride + (head * tiles_a_block + tile % tiles_a_block) * tile_size;
     };
     Chunk<T> at{};
     for (int start = begin / CHUNK * CHUNK; start <= last; start += CHUNK) {

@@ -1,5 +1,6 @@
 // A decoder of the Llama family: its weights, its pool of KV blocks, its working memory, and the step.
 #pragma once
+#include "filling.h"
 #include "threads.h"
 #include "weights.h"
 
@@ -90,9 +91,11 @@ private:
     const Kernels& kernels_;
     Pool pool_;
     const int homes_;  // runs of units that each phase has
-    size_t element_, block_bytes_, layer_bytes_;
+    // the pool: [block][layer][keys, values][KV head]…, so that its memory is taken as blocks are
+    const size_t element_, part_bytes_, block_bytes_;
     void* cache_ = nullptr;
     size_t cache_bytes_ = 0;
+    std::unique_ptr<Filler> filler_;
 
     // working memory, by row
     Block residual_, normed_, qkv_, attended_, activated_, angles_, quantised_[3], scratch_;

@@ -13,10 +13,21 @@ INLINE void fetch_far(const void* at) { __builtin_prefetch(at, 0, 2); }  // into
 // of floats, and codes that become floats, do not.
 template <bool FAR> INLINE void fetch_to(const void* at) { FAR ? fetch_far(at) : fetch(at); }
 
-// Tile t's share of fetching the next pair: a pair's own reads are over too soon to hide each other.
-static void fetch_share(const Product& p, int t, int tiles) {
-    const size_t lines = p.weight->pair_bytes / 64;
-    for (size_t line = lines * t / tiles; line < lines * (t + 1) / tiles; ++line) fetch_far(p.next + line * 64);
+// Lines that a tile fetches while it works on others, evenly: more at once than memory gives are not fetched at all.
+struct Share {
+    const uint8_t* at = nullptr;
+    int lines = 0, due = 0;
+    // One of `times` times.
+    MEMBER void fetch(int times) {
+        for (due += lines; due >= times; due -= times, at += 64) fetch_far(at);
+    }
+};
+
+// Tile t's share of `lines` that begin at `at`, which may be null.
+INLINE Share share_of(const uint8_t* at, size_t lines, int t, int tiles) {
+    if (!at) return {};
+    const size_t from = lines * size_t(t) / size_t(tiles);
+    return {at + from * 64, int(lines * size_t(t + 1) / size_t(tiles) - from), 0};
 }
 
 }  // namespace jackfield::JACKFIELD_SET

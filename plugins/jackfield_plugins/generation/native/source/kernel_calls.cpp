@@ -17,7 +17,7 @@ API void jackfield_linear_run(const Linear* linear, int set, const float* x, int
     const Kernels& kernels = set_of(set);
     const size_t depth = size_t(linear->depth), count = size_t(rows);
     std::vector<uint8_t> memory(quantised_bytes(count, depth));
-    std::vector<float> scratch(2 * LANES * depth);
+    std::vector<float> scratch(LINEAR_SCRATCH);
     Rows in{const_cast<float*>(x), linear->depth, quantised_in(memory.data(), count, depth, linear->sixteens)};
     if (linear->codes)
         for (int row = 0; row < rows; ++row) kernels.quantise(x + row * in.ldx, 0, linear->depth, row, in.q);

@@ -4,6 +4,9 @@
 
 namespace jackfield {
 
+// A stretch of 128 inputs of a pair of panels, and what has been summed up of 256 rows.
+constexpr long LINEAR_SCRATCH = 2 * LANES * (128 + 256);
+
 // What a kernel needs to know of a group's codes: their step, and their sum in the forms that it is used in.
 struct Sums {
     float step, lift;   // lift: step * sum
@@ -33,7 +36,7 @@ struct Product {
     long ldy;
     const float* bias;     // [16 * panels] or null
     bool add;
-    float* scratch;        // 2 * 16 * depth floats of this thread
+    float* scratch;        // LINEAR_SCRATCH floats of this thread
     const uint8_t* next;   // weights that this thread goes on with, about as many as a pair's; or null
 };
 
@@ -43,11 +46,12 @@ struct Attention {
     long ldq;
     float* out;              // likewise
     long ldo;
-    const void* keys;        // of one layer: [block][KV head][block size / 16][head_size][16]
-    const void* values;      // [block][KV head][block size][head_size]
+    const void* keys;        // of one layer: [block][KV head][block size / 16][head_size][16], blocks `stride` numbers apart
+    const void* values;      // [block][KV head][block size][head_size], likewise
+    long stride;
     const int32_t* table;    // the sequence's blocks
     const int32_t* positions;
-    int rows, group, head_size, head, heads, block_size, window;
+    int rows, group, head_size, head, block_size, window;
     bool half;
     int next;                // the KV head that this thread goes on with, or -1: its first keys are fetched early
     float* scratch;          // rows * group * (head_size + 18) floats

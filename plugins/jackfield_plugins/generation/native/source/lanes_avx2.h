@@ -10,6 +10,7 @@ struct I { __m256i a, b; };
 
 constexpr int TILE_PANELS = 1;
 constexpr int TILE_ROWS = 5;
+constexpr int BLOCKED_TILE = 5;   // rows of a tile where weights are in the first cache
 constexpr int INTEGER_ROWS = 2;
 constexpr int QUERIES = 4;
 constexpr int SCORE_TILES = 1;

@@ -10,6 +10,7 @@ using I = __m512i;
 
 constexpr int TILE_PANELS = 2;     // panels that a tile of the linear kernels spans
 constexpr int TILE_ROWS = 8;       // rows of such a tile
+constexpr int BLOCKED_TILE = 8;   // rows of a tile where weights are in the first cache
 constexpr int INTEGER_ROWS = 6;
 constexpr int QUERIES = 6;         // queries that share a read of keys or values
 constexpr int SCORE_TILES = 4;     // of 16 positions

@@ -7,6 +7,9 @@
 
 namespace jackfield {
 
+// Bytes of the pool that are touched before they are used: thousands of tokens.
+static constexpr size_t FILLED_AHEAD = size_t(512) << 20;
+
 static long padded(long size) {
     long depth = (size + DEPTH - 1) / DEPTH * DEPTH;
     return depth % 256 == 0 ? depth + 16 : depth;  // rows a multiple of a page apart would share sets of the cache
@@ -31,18 +34,20 @@ Decoder::Decoder(const Shape& shape, const float* frequencies, const Kernels& ke
       pool_(shape.threads, std::move(processors)),
       homes_(std::min(shape.threads, int32_t(Phase::HOMES))),
       element_(shape.half_cache ? 2 : 4),
-      block_bytes_(size_t(shape.key_value_heads) * size_t(shape.block_size) * size_t(shape.head_size) * element_),
-      layer_bytes_(block_bytes_ * size_t(shape.blocks)),
+      part_bytes_(size_t(shape.key_value_heads) * size_t(shape.block_size) * size_t(shape.head_size) * element_),
+      block_bytes_(2 * part_bytes_ * size_t(shape.layers)),
       ld_hidden_(padded(shape.hidden)),
       ld_attended_(padded(long(shape.heads) * shape.head_size)),
       ld_activated_(padded(shape.feed_forward)) {
-    cache_bytes_ = 2 * layer_bytes_ * size_t(shape.layers);
+    cache_bytes_ = block_bytes_ * size_t(shape.blocks);
     cache_ = reserve(cache_bytes_);
+    filler_ = std::make_unique<Filler>(cache_, cache_bytes_, FILLED_AHEAD);
     layers.resize(size_t(shape.layers));
 }
 
 Decoder::~Decoder() {
     pool_.settle();  // a thread that came last may still look at the phases
+    filler_.reset();
     unreserve(cache_, cache_bytes_);
 }
 
@@ -50,17 +55,13 @@ void* Decoder::cached(bool values, size_t layer, int block, int head, int positi
     size_t size = size_t(shape_.head_size), inside = size_t(position) % size_t(shape_.block_size);
     size_t at = (size_t(head) * size_t(shape_.block_size) + inside / LANES * LANES) * size;
     at += values ? inside % LANES * size : inside % LANES;
-    char* base = static_cast<char*>(cache_) + (layer * 2 + values) * layer_bytes_;
-    return base + size_t(block) * block_bytes_ + at * element_;
+    return static_cast<char*>(cache_) + size_t(block) * block_bytes_ + (layer * 2 + values) * part_bytes_ + at * element_;
 }
 
 void Decoder::copy(const int32_t* pairs, int count) {
+    char* base = static_cast<char*>(cache_);
     for (int i = 0; i < count; ++i)
-        for (size_t part = 0; part < 2 * size_t(shape_.layers); ++part) {
-            char* base = static_cast<char*>(cache_) + part * layer_bytes_;
-            std::memmove(base + size_t(pairs[2 * i + 1]) * block_bytes_, base + size_t(pairs[2 * i]) * block_bytes_,
-                         block_bytes_);
-        }
+        std::memmove(base + size_t(pairs[2 * i + 1]) * block_bytes_, base + size_t(pairs[2 * i]) * block_bytes_, block_bytes_);
 }
 
 static Rows rows_in(float* x, long ldx, Block& block, int rows, int inputs, bool sixteens) {
@@ -90,9 +91,14 @@ void Decoder::prepare() {
                               sixteens);
     constexpr int together = 8;
     long queries = long(together) * shape_.heads / shape_.key_value_heads * (shape_.head_size + LANES + 2);
-    long widest = std::max({ld_hidden_, ld_attended_, ld_activated_}) * 2 * LANES;
-    scratch_floats_ = (std::max(queries, widest + GATED_ROWS * GATED_FLOATS) + 31) / 16 * 16;
+    const long linear = std::max(LINEAR_SCRATCH, ld_hidden_) + GATED_ROWS * GATED_FLOATS;
+    scratch_floats_ = (std::max(queries, linear) + 31) / 16 * 16;
     scratch_.fit(size_t(scratch_floats_) * floats * size_t(pool_.threads()));
+
+    int last = 0;
+    for (int row = 0; row < rows.rows; ++row)
+        last = std::max(last, rows.tables[long(rows.lines[row]) * rows.table_blocks + rows.positions[row] / shape_.block_size]);
+    filler_->reach(size_t(last + 1) * block_bytes_);
 
     groups_.clear();
     for (int row = 0; row < rows.rows; ++row) {

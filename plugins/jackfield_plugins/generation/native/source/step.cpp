@@ -119,7 +119,7 @@ void Decoder::attend(const StepRows& rows, size_t index, const Group& unit, int 
     a.group = group;
     a.head_size = size;
     a.head = head;
-    a.heads = shape_.key_value_heads;
+    a.stride = long(block_bytes_ / element_);
     a.block_size = shape_.block_size;
     a.window = weights.window;
     a.half = shape_.half_cache;

@@ -1,6 +1,7 @@
 // All kernels of the set that JACKFIELD_SET and the lanes before this line name.
 #pragma once
 
+#include "strided.h"
 #include "fetching.h"
 #include "linear.h"
 #include "integer.h"
