@@ -55,9 +55,12 @@ class Pace:
     def decoding(self, tokens: int) -> float | None:
         """What a step takes in which so many tokens are decoded; None if nothing is known of one like it."""
         parts = _parts(tokens)
-        if not all([self._known[part] for part in parts]):
-            return None
-        return max(sum([share * float(self._times[part]) for part, share in parts.items()]), 0.0)
+        found = 0.0
+        for part, share in parts.items():
+            if not self._known[part]:
+                return None
+            found += share * float(self._times[part])
+        return max(found, 0.0)
 
     def _guess(self, part: int, share: float, decoding: int, seconds: float) -> None:
         """Decoding goes on as it did below; the rest is what there is."""

@@ -52,13 +52,13 @@ API int jackfield_phases(int threads, int times) {
     std::vector<Phase> phases(static_cast<size_t>(times));
     std::vector<std::atomic<int>> counts(static_cast<size_t>(times));
     std::atomic<int> wrong{0};
+    const int homes = std::min(threads, int(Phase::HOMES));
     Pool pool(threads, {});  // the last, so that it ends first
     for (int job = 0; job < 3; ++job) {
         pool.settle();
         for (auto& phase : phases) phase.reset();
         for (auto& count : counts) count = 0;
-        const int homes = std::min(threads, int(Phase::HOMES));
-        pool.run([&](int thread) {
+        pool.run([&](int thread) {  // which may still look at what it captured when `run` is over
             Patience patience;
             for (int i = 0; i < times; ++i) {
                 const int units = i % 7;
