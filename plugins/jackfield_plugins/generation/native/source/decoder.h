@@ -79,7 +79,7 @@ private:
     void last(Way& way);
     void norm(const float* weight, const Linear& next, int row, int thread);
     void gated(Way& way, const Linear& gate_up, const Linear& down);
-    void activate(const Linear& gate_up, const Linear& down, Range panels, int then, Range rows, float* scratch);
+    void activate(const Linear& gate_up, const Linear& down, Range panels, Range rows, float* scratch);
     int cuts(int rows, const Linear& linear) const;
     void quantise(const Linear& next, const Rows& rows, int row) const;
     void linear(Way& way, Part part, const Linear& linear, const Rows& in, float* y, long ldy, bool add);

@@ -29,6 +29,9 @@ struct Linear {
     Linear(const Linear&) = delete;
     Linear& operator=(const Linear&) = delete;
     int column(const Unit& unit) const { return segments[size_t(unit.segment)].column + unit.first * LANES; }  // of the output
+    // How many units before a unit's turn its first weights are fetched. Of floats two: they are so many that a unit's last
+    // stretch is too short for it.
+    int ahead() const { return segments[0].panels.kind == FULL ? 2 : 1; }
     const std::vector<Unit>& units(int rows) const { return rows == 1 ? coarse : fine; }
     // Where the weights of a unit of panels begin; null where there is none.
     const uint8_t* weights(const Unit& unit) const {
