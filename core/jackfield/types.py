@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -160,11 +160,25 @@ class Capabilities:
 
     `max_rows`: most rows of one step, None for no limit of its own. `concurrent`: `prepare` may run while another
     thread is in `execute`. `mixed_shapes`: rows of different shapes can share a step, in the tensors that the
-    signature calls ragged. `padding`: axes may be padded, if
-    the policy is told to.
+    signature calls ragged. `padding`: axes may be padded, if the policy is told to. `datatypes`: those of tensors that
+    it takes and gives, None for all. `dynamic_shapes`: axes may have another length in each step; if not, a model whose
+    signature leaves an axis open, other than the batch, is refused.
     """
 
     max_rows: int | None = None
     concurrent: bool = True
     mixed_shapes: bool = False
     padding: bool = True
+    datatypes: frozenset[Datatype] | None = None
+    dynamic_shapes: bool = True
+
+    def plain(self) -> dict[str, Any]:
+        """The same as plain data."""
+        data = {one.name: getattr(self, one.name) for one in fields(self)}
+        return data | {"datatypes": None if self.datatypes is None else sorted(self.datatypes)}
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Capabilities:
+        """Out of what `plain` gave."""
+        found = data["datatypes"]
+        return cls(**{**data, "datatypes": None if found is None else frozenset(Datatype(one) for one in found)})

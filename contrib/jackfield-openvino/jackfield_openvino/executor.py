@@ -9,13 +9,15 @@ import numpy as np
 from jackfield import Array, Capabilities, Datatype, Signature, TensorExecutor
 from jackfield.errors import ExecutionFailed, InvalidRequest
 
+from jackfield_openvino.signature import DATATYPES
+
 
 class OpenVinoExecutor(TensorExecutor):
     """Runs one inference request over and over. Arrays go in without a copy; what comes out is copied out of the
     request's memory, which the next step writes to. OpenVINO releases the interpreter's lock while it runs."""
 
     def __init__(self, compiled: Any, signature: Signature) -> None:
-        super().__init__(signature, Capabilities())
+        super().__init__(signature, Capabilities(datatypes=frozenset(DATATYPES.values())))
         self._compiled = compiled
         self._request = compiled.create_infer_request()
         self._ports = {port.any_name: port for port in compiled.outputs}

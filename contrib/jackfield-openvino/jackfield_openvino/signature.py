@@ -8,7 +8,7 @@ from jackfield import Datatype, Signature, TensorSpec
 from jackfield.axes import with_batch_axis
 from jackfield.errors import LoadError
 
-_DATATYPES = {
+DATATYPES = {
     "boolean": Datatype.BOOL,
     "u8": Datatype.UINT8,
     "u16": Datatype.UINT16,
@@ -36,7 +36,7 @@ def describe(model: Any) -> Signature:
 
 def _spec(role: str, port: Any) -> TensorSpec:
     name, kind = port.any_name, port.element_type.to_string()
-    datatype = _DATATYPES.get(kind)
+    datatype = DATATYPES.get(kind)
     if datatype is None:
         raise LoadError(f"{role} '{name}' is of type {kind}, which is none of the tensors that can be served")
     shape = port.partial_shape

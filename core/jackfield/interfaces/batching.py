@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol
 from jackfield.interfaces.plug import Plug
 from jackfield.options import Options
 from jackfield.padding import Padding, PadOptions
+from jackfield.types import Capabilities
 from jackfield.work import Step, Wait, Work
 
 
@@ -55,11 +56,15 @@ class BatchingPolicy(Plug, ABC):
     `pad`: how rows of different lengths are to share a step; None: they do not. If it is set, `padding` is what came of
     it for the model's signature: set once, before the first `plan`. Works' `key` leaves out padded lengths then, which
     are in `lengths`; whom to join within the budget is up to `plan`.
+
+    `capabilities`: what the executor can do; set once, before the first `plan`. What its memory takes at the moment is
+    `Capacity.rows`, which may be less than `capabilities.max_rows`.
     """
 
     group_by: Sequence[str] = ()
     pad: PadOptions | None = None
     padding: Padding | None = None
+    capabilities: Capabilities = Capabilities()
 
     continues: ClassVar[bool] = False
     """Whether it plans work of many steps out of `running`: such work needs a policy that does."""

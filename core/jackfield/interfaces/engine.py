@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from jackfield.types import Capabilities, Datatype, Signature, TensorSpec
@@ -93,7 +93,7 @@ class Facts:
         return {
             "inputs": [_plain(spec) for spec in self.signature.inputs],
             "outputs": [_plain(spec) for spec in self.signature.outputs],
-            "capabilities": asdict(self.capabilities),
+            "capabilities": self.capabilities.plain(),
             "max_rows": self.max_rows,
             "platform": self.platform,
             "took": dict(self.took),
@@ -108,7 +108,7 @@ class Facts:
         portrait = data["portrait"]
         return cls(
             signature,
-            Capabilities(**data["capabilities"]),
+            Capabilities.of(data["capabilities"]),
             data["max_rows"],
             data["platform"],
             data["took"],

@@ -47,7 +47,7 @@ class Changing:
         scheduler: Scheduler | None = None
         if config.batching != self._config.batching:
             chosen = suited(own_policy(self._executor), config, self._registry)
-            policy = self._padding_as_before(made("batching", chosen, self._registry))
+            policy = self._as_before(made("batching", chosen, self._registry))
         if config.scheduler != self._config.scheduler:
             scheduler = made("scheduler", config, self._registry)
         line: Line | None = None
@@ -59,10 +59,10 @@ class Changing:
             raise ConfigError(f"a plugin failed: {type(error).__name__}: {error}") from error
         return Change(config, most, policy, scheduler, line)
 
-    def _padding_as_before(self, policy: BatchingPolicy) -> BatchingPolicy:
+    def _as_before(self, policy: BatchingPolicy) -> BatchingPolicy:
         if policy.pad != self._policy.pad:
             raise ConfigError(PAD_STAYS)
-        policy.padding = self._policy.padding
+        policy.padding, policy.capabilities = self._policy.padding, self._policy.capabilities
         return policy
 
     def done(self, change: Change) -> None:

@@ -16,6 +16,7 @@ from jackfield.lifecycle.abandoning import Abandonment
 from jackfield.lifecycle.background import in_background
 from jackfield.lifecycle.changing import made
 from jackfield.lifecycle.lost import LostWorks
+from jackfield.lifecycle.memory import give_back
 from jackfield.lifecycle.opening import Opener
 from jackfield.lifecycle.replica import LocalReplica
 from jackfield.lifecycle.restarts import Restarts
@@ -252,6 +253,7 @@ class ReplicaGroup:
                 self._restarting.pop(number, None)
                 self._back()
                 self.place()
+                await asyncio.to_thread(give_back)  # what it held of the one before
                 return
             log.error("replica could not be started again", model=self._model, number=number, reason=reason)
             more = self._restarts.after(self._clock.now())

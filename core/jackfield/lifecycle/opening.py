@@ -24,6 +24,7 @@ from jackfield.interfaces import (
     TensorExecutor,
 )
 from jackfield.interfaces.engine import Facts
+from jackfield.lifecycle.capable import check_capable
 from jackfield.lifecycle.expecting import expected
 from jackfield.lifecycle.memory import check_room, resident_bytes
 from jackfield.lifecycle.padding import settle_padding
@@ -179,10 +180,12 @@ class Opener:
         config = suited(own_policy(executor), self.config, self.registry)
         policy: BatchingPolicy = self.registry.get("batching", config.batching.name)(config.batching.options)
         scheduler: Scheduler = self.registry.get("scheduler", config.scheduler.name)(config.scheduler.options)
+        policy.capabilities = executor.capabilities
         took = 0.0
         if isinstance(executor, TensorExecutor):
             declared = config.warm_up if isinstance(config.warm_up, WarmUp) else None
             began = time.perf_counter()
+            check_capable(executor)
             length = settle_batch_axis(executor, config.batch_axis, artifact.declared_batch, declared)
             settle_ragged(executor, length, declared)
             if policy.pad is not None:
@@ -190,6 +193,7 @@ class Opener:
             self._spent("probe_s", began)
             if not executor.signature.batched:
                 executor.capabilities = replace(executor.capabilities, max_rows=1)
+            policy.capabilities = executor.capabilities
             if config.warm_up != "off":
                 most = executor.capabilities.max_rows or policy.max_rows
                 own = declared.rows if declared is not None and declared.rows else policy.sizes()

@@ -64,8 +64,9 @@ class Adaptive(BatchingPolicy):
         return self._own.max_batch_size
 
     def sizes(self) -> Sequence[int]:
-        """Every size that it chooses from."""
-        return self._pace.sizes
+        """Every size that it chooses from, up to what the executor takes."""
+        most = self.capabilities.max_rows or self._own.max_batch_size
+        return [size for size in self._pace.sizes if size <= most] or [most]
 
     def plan(self, waiting: Waiting, running: Sequence[Work], capacity: Capacity, now: float) -> Sequence[Work] | Wait:
         """The best size that can be filled; or a short wait for a fuller one, where that pays."""

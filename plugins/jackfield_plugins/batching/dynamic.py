@@ -65,9 +65,10 @@ class Dynamic(BatchingPolicy):
         return self._most
 
     def sizes(self) -> Sequence[int]:
-        """Powers of two up to the largest, the preferred ones and the largest."""
-        powers = [1 << n for n in range(self._most.bit_length()) if 1 << n <= self._most]
-        return sorted({*powers, *self._preferred, self._most})
+        """Powers of two up to the largest that the executor takes, too, the preferred ones and the largest."""
+        most = min(self._most, self.capabilities.max_rows or self._most)
+        powers = [1 << n for n in range(most.bit_length()) if 1 << n <= most]
+        return sorted({*powers, *(size for size in self._preferred if size < most), most})
 
     def plan(self, waiting: Waiting, running: Sequence[Work], capacity: Capacity, now: float) -> Sequence[Work] | Wait:
         """The oldest work and others of its key: at once if they fill a step, otherwise when the device is free and

@@ -14,9 +14,10 @@ from jackfield.errors import LoadError
 from jackfield_plugins.onnx.binding import BoundOnnxExecutor
 from jackfield_plugins.onnx.devices import CUDA, devices
 from jackfield_plugins.onnx.executor import OnnxExecutor
-from jackfield_plugins.onnx.signature import describe
+from jackfield_plugins.onnx.signature import DATATYPES, describe
 
 _CPU = "CPUExecutionProvider"
+_CARRIED = frozenset(DATATYPES.values())
 _HOST_ONLY = {Datatype.BYTES, Datatype.BF16}
 """Datatypes whose tensors cannot be brought to a device from NumPy arrays."""
 _ON_CUDA = (CUDA, "TensorrtExecutionProvider", "NvTensorRTRTXExecutionProvider")
@@ -87,8 +88,9 @@ class OnnxRuntimeBackend(Backend):
         signature = artifact.signature or describe(session, artifact.metadata.get("unranked", ()))
         plain = not {spec.datatype for spec in (*signature.inputs, *signature.outputs)} & _HOST_ONLY
         if device.kind == "cuda" and plain:
-            return BoundOnnxExecutor(session, signature, Capabilities(), "cuda", _index(device))
-        return OnnxExecutor(session, signature, Capabilities())
+            on_device = Capabilities(datatypes=_CARRIED - _HOST_ONLY)
+            return BoundOnnxExecutor(session, signature, on_device, "cuda", _index(device))
+        return OnnxExecutor(session, signature, Capabilities(datatypes=_CARRIED))
 
     def _providers(self, device: Device, available: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
         names = self.settings.providers

@@ -11,6 +11,7 @@ from jackfield_plugins.tensorrt.allocating import output_allocator
 from jackfield_plugins.tensorrt.engine import Engine, Shape
 from jackfield_plugins.tensorrt.graphs import Captured, Graphs
 from jackfield_plugins.tensorrt.module import Module
+from jackfield_plugins.tensorrt.network import DATATYPES
 from jackfield_plugins.tensorrt.options import TensorRTOptions
 from jackfield_plugins.tensorrt.profiles import Profile, fits
 from jackfield_plugins.torch.device_tensors import as_array, to_host, torch_dtypes
@@ -35,7 +36,7 @@ class TensorRTExecutor(TensorExecutor):
         max_rows: int,
         torch: Any,
     ) -> None:
-        super().__init__(signature, Capabilities(max_rows=max_rows if signature.batched else None))
+        super().__init__(signature, Capabilities(max_rows if signature.batched else None, datatypes=frozenset(DATATYPES.values())))
         self._torch = torch
         self._module = module
         self._engine = engine

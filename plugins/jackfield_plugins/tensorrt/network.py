@@ -12,7 +12,7 @@ from jackfield.axes import with_batch_axis
 from jackfield.errors import LoadError
 from jackfield_plugins.tensorrt.module import Module
 
-_DATATYPES = {
+DATATYPES = {
     "FLOAT": Datatype.FP32,
     "HALF": Datatype.FP16,
     "BF16": Datatype.BF16,
@@ -66,7 +66,7 @@ def _axes_of_outputs(path: Path) -> dict[str, tuple[str, ...]]:
 
 def _spec(role: str, tensor: Any, known: Mapping[str, tuple[str, ...]]) -> TensorSpec:
     kind = tensor.dtype.name
-    datatype = _DATATYPES.get(kind)
+    datatype = DATATYPES.get(kind)
     if datatype is None:
         raise LoadError(f"{role} '{tensor.name}' is of type {kind}, which is none of the tensors that can be served")
     shape = tuple(int(length) for length in tensor.shape)

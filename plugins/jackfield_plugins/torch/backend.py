@@ -14,6 +14,7 @@ from jackfield.cuda import cuda_devices
 from jackfield.errors import LoadError
 from jackfield_plugins.torch.executor import TorchExecutor, argument_builder
 from jackfield_plugins.torch.on_cuda import CudaTorchExecutor
+from jackfield_plugins.torch.program import datatypes
 
 
 class TorchOptions(Options):
@@ -80,7 +81,7 @@ class TorchBackend(Backend):
         if self.settings.compile:
             buckets = self.expected.rows if self.settings.buckets else ()
             model = torch.compile(model, dynamic=not buckets, mode=self.settings.compile_mode)
-        capabilities = Capabilities(max_rows=artifact.metadata.get("max_rows"))
+        capabilities = Capabilities(artifact.metadata.get("max_rows"), datatypes=frozenset(datatypes().values()))
         bounds = artifact.metadata.get("bounds") or ()
         cls = CudaTorchExecutor if target.type == "cuda" else TorchExecutor
         return cls(model, arguments, artifact.signature, capabilities, target, bounds, buckets)

@@ -153,6 +153,15 @@ class BackendContract(OpeningContract):
                 _run(executor, [request])[0], before, "after a request without rows, others are answered otherwise"
             )
 
+    def test_datatypes_are_those_of_its_capabilities(self) -> None:
+        """Of each input and output."""
+        with self._opened() as executor:
+            known = executor.capabilities.datatypes
+            for spec in (*executor.signature.inputs, *executor.signature.outputs):
+                assert known is None or spec.datatype in known, (
+                    f"'{spec.name}' has datatype {spec.datatype}, which capabilities do not name"
+                )
+
     def test_capacity_is_at_least_a_row(self) -> None:
         """And no more than its capabilities say."""
         with self._opened() as executor:

@@ -67,6 +67,7 @@ class WatchedPolicy(BatchingPolicy):
     def __init__(self, policy: BatchingPolicy, longest_wait: float) -> None:
         super().__init__(policy.settings)
         self.group_by, self.pad, self.padding = policy.group_by, policy.pad, policy.padding
+        self.capabilities = policy.capabilities
         self.breaches: dict[str, str] = {}
         self._policy = policy
         self._longest_wait = longest_wait
