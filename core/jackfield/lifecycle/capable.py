@@ -8,8 +8,8 @@ from jackfield.types import TensorSpec
 
 
 def check_capable(executor: TensorExecutor) -> None:
-    """Raises LoadError for a tensor whose datatype the backend cannot carry, or whose length is open where it runs fixed
-    lengths only."""
+    """Raises LoadError for a tensor whose datatype the backend cannot carry, or whose length is open where it runs
+    fixed lengths only."""
     capabilities = executor.capabilities
     for role, specs in (("input", executor.signature.inputs), ("output", executor.signature.outputs)):
         for spec in specs:

@@ -36,7 +36,9 @@ class TensorRTExecutor(TensorExecutor):
         max_rows: int,
         torch: Any,
     ) -> None:
-        super().__init__(signature, Capabilities(max_rows if signature.batched else None, datatypes=frozenset(DATATYPES.values())))
+        super().__init__(
+            signature, Capabilities(max_rows if signature.batched else None, datatypes=frozenset(DATATYPES.values()))
+        )
         self._torch = torch
         self._module = module
         self._engine = engine

@@ -34,7 +34,9 @@ def test_datatypes_that_cannot_be_carried() -> None:
 def test_lengths_that_may_not_change() -> None:
     fixed = Capabilities(dynamic_shapes=False)
     check_capable(executor((-1, 4), fixed))
-    with pytest.raises(LoadError, match=r"^axis 2 of input 'x' may have any length, .* export the model with this axis"):
+    with pytest.raises(
+        LoadError, match=r"^axis 2 of input 'x' may have any length, .* export the model with this axis"
+    ):
         check_capable(executor((-1, 4, -1), fixed))
     with pytest.raises(LoadError, match=r"^any axis of input 'x'"):
         check_capable(executor(None, fixed))

@@ -36,14 +36,16 @@ void Filler::reach(size_t used) {
 }
 
 void Filler::serve() {
-    const sched_param any{};
-    pthread_setschedparam(pthread_self(), SCHED_IDLE, &any);
     for (size_t filled = 0;;) {
         size_t wanted = wanted_.load(std::memory_order_acquire);
         for (; filled < wanted && !closing_; filled += HUGE_PAGE)
             // a write, which alone makes a page one's own, that changes nothing
             __atomic_fetch_or(reinterpret_cast<uint32_t*>(memory_ + filled), 0, __ATOMIC_RELAXED);
         if (closing_) return;
+        // From now on only where nobody else runs; not before, since the machine is seldom as idle again as at the start,
+        // and where a host must find the memory, a processor stands still meanwhile, whatever else it should run.
+        const sched_param any{};
+        pthread_setschedparam(pthread_self(), SCHED_IDLE, &any);
         wanted_.wait(wanted, std::memory_order_acquire);
     }
 }
