@@ -10,8 +10,8 @@ import structlog
 
 from jackfield.clock import Clock
 from jackfield.config.models import ModelConfig
-from jackfield.errors import JackfieldError, Unavailable
-from jackfield.interfaces import Placement, Replica, Router
+from jackfield.errors import JackfieldError, Unavailable, Unsupported
+from jackfield.interfaces import Placement, Reconfigurable, Replica, Router
 from jackfield.lifecycle.abandoning import Abandonment
 from jackfield.lifecycle.background import in_background
 from jackfield.lifecycle.changing import made
@@ -117,12 +117,16 @@ class ReplicaGroup:
                 return self._routed(request, cost, replicas)
         return replicas[0]
 
-    def reroute(self, config: ModelConfig) -> Callable[[], None]:
-        """What puts `config` into effect here: its router. Raises ConfigError if that cannot be made."""
+    def reconfigure(self, config: ModelConfig) -> Callable[[], None]:
+        """What puts `config` into effect here, in all that are alive and in the router. Raises ConfigError or
+        Unsupported."""
+        effects = [self._change_of(replica, config) for replica in self.alive]
         same = config.router == self.config.router
         router: Router = self._router if same else made("router", config, self._registry)
 
         def effect() -> None:
+            for own in effects:
+                own()
             self._router, self.config = router, config
 
         return effect
@@ -204,6 +208,11 @@ class ReplicaGroup:
             self.all[number] = replica
         else:
             self.all.append(replica)
+
+    def _change_of(self, replica: Replica, config: ModelConfig) -> Callable[[], None]:
+        if not isinstance(replica, Reconfigurable):
+            raise Unsupported(f"placement '{config.placement.name}' cannot change model '{self._model}' while it runs")
+        return replica.reconfigure(config)
 
     def _routed(self, request: Request, cost: int, replicas: Sequence[Replica]) -> Replica:
         try:

@@ -21,12 +21,11 @@ from jackfield.errors import (
     Overloaded,
     QuotaExceeded,
     Unavailable,
-    Unsupported,
 )
-from jackfield.interfaces import Reconfigurable, Replica
+from jackfield.interfaces import Replica
 from jackfield.keys.caller import CALLER
+from jackfield.lifecycle.course import Course
 from jackfield.lifecycle.golden import check_golden
-from jackfield.lifecycle.group import ReplicaGroup
 from jackfield.lifecycle.memory import free_bytes
 from jackfield.lifecycle.observers import Observers
 from jackfield.lifecycle.state import VersionState
@@ -38,8 +37,6 @@ from jackfield.types import Signature
 from jackfield.work import Request, Response, Result, Sink, StepReport, Work
 
 log = structlog.get_logger("jackfield.lifecycle")
-
-_SHOWN_EVERY = 1.0  # seconds between lines about the progress of loading; what is quicker needs none
 
 
 class Version:
@@ -64,9 +61,6 @@ class Version:
         self.model = model
         self.name = config.version
         self.config = config
-        self.state = VersionState.LOADING
-        self.reason = ""
-        self._shown = 0.0
         self.statistics = Statistics() if statistics is None else statistics
         self.aside = Statistics()
         self.watch: Callable[[Work], None] | None = None
@@ -74,13 +68,20 @@ class Version:
         self.signature = Signature((), ())
         self.approve: Callable[[], Awaitable[None]] | None = None
         self.unwanted = ""
-        self._complete = False
         self._observers = observers
         self._now = clock.now
-        self._post = post
-        self._group = ReplicaGroup(
-            model, config, registry, clock, post, self._stepped, self._progressed, self._died, self._back
-        )
+        self._course = Course(model, config, registry, observers, clock, post, self._stepped)
+        self._group = self._course.group
+
+    @property
+    def state(self) -> VersionState:
+        """How far it is."""
+        return self._course.state
+
+    @property
+    def reason(self) -> str:
+        """Why it is in its state, where that needs a reason; empty otherwise."""
+        return self._course.reason
 
     @property
     def replicas(self) -> Sequence[Replica]:
@@ -90,22 +91,12 @@ class Version:
     @property
     def ready(self) -> bool:
         """Loaded, warmed up, and with workers that are alive: all, or one where those that die are started again."""
-        if self.state is not VersionState.READY:
-            return False
-        alive = len(self._group.alive)
-        return alive > 0 if self._group.isolated else alive == len(self._group.all)
+        return self._course.ready
 
     @property
     def unready(self) -> str:
         """One sentence that says why it takes no requests; empty if it does."""
-        match self.state:
-            case VersionState.READY:
-                return ""
-            case VersionState.FAILED:
-                what = "is not ready" if self.replicas else "failed to load"
-                return f"model '{self.model}' {what}: {public(self.reason)}"
-            case state:
-                return f"model '{self.model}' is not ready: it is {state}"
+        return self._course.unready
 
     @property
     def platform(self) -> str:
@@ -168,37 +159,7 @@ class Version:
     async def load(self, *, gently: bool = False) -> None:
         """Start the replicas, one after another; afterwards the version is ready or failed. Never raises LoadError.
         `gently`: others serve meanwhile, and are left time."""
-        self._group.opener.gently = gently
-        self._enter(VersionState.LOADING)
-        self._shown = self._now()
-        group = self._group
-        try:
-            group.make_placement()
-            async with asyncio.timeout(self.config.load_timeout_s):
-                await group.start(self.name)
-                self.signature = self.replicas[0].signature
-                await check_golden(self.model, self.config.update.golden, self.signature, self.ask)
-            if self.approve is not None:
-                await self.approve()
-        except asyncio.CancelledError:
-            group.abandon()
-            raise
-        except TimeoutError:
-            group.abandon()
-            await self._fail(f"loading took longer than {self.config.load_timeout_s:g} s")
-            return
-        except JackfieldError as error:
-            await self._fail(str(error))
-            return
-        except Exception as error:  # a placement is foreign code
-            log.exception("loading failed", model=self.model)
-            await self._fail(f"{type(error).__name__}: {error}")
-            return
-        if self.state is VersionState.FAILED:  # what was loaded has died meanwhile, and does not come again
-            await self._fail(self.reason)
-            return
-        self._complete = True
-        self._enter(VersionState.READY, took=group.opener.took)
+        await self._course.load(gently, self._prove, self.approve)
 
     def submit(self, request: Request, told: Sink | None = None) -> Work:
         """Accept `request`: its future gives the response, or raises what became of it; with `told` there is no future,
@@ -272,12 +233,10 @@ class Version:
 
         What was accepted stays accepted, with its deadline; a request that has more rows than the new policy's steps
         runs alone. Raises ConfigError, Unavailable or Unsupported, and then nothing has changed."""
-        if self.state is not VersionState.READY:
+        if self._course.state is not VersionState.READY:
             raise Unavailable(self.unready)
-        effects = [self._change_of(replica, config) for replica in self._group.alive]
-        effects.append(self._group.reroute(config))
-        for effect in effects:
-            effect()
+        effect = self._group.reconfigure(config)
+        effect()
         self.config = config
         log.info("model is reconfigured", model=self.model, version=self.name)
 
@@ -291,37 +250,27 @@ class Version:
 
     async def withdraw(self, reason: str, timeout: float) -> None:
         """As `unload`, but it ends as failed, for `reason`: it was found not to be good."""
-        self._group.abandon()
-        self._enter(VersionState.DRAINING, reason)
-        await self._group.stop(timeout)
-        self._group.forget()
-        self._enter(VersionState.FAILED, reason)
+        await self._course.withdraw(reason, timeout)
 
     def refuse(self, reason: str) -> None:
         """It is not even loaded, for `reason`."""
-        self._enter(VersionState.FAILED, reason)
+        self._course.refuse(reason)
 
     async def unload(self, timeout: float) -> None:
         """Refuse new requests, answer the accepted ones within `timeout` seconds, and free everything."""
-        if self.state is VersionState.UNLOADED:
-            return
-        if self.state is VersionState.FAILED:  # it may have died after it was ready
-            await self._group.stop(0)
-            self._group.forget()
-            return
-        if self.state is not VersionState.DRAINING:
-            self._enter(VersionState.DRAINING)
-        await self._group.stop(timeout)
-        if self.state is VersionState.DRAINING:  # another may have waited for the same
-            self._group.forget()
-            self._enter(VersionState.UNLOADED)
+        await self._course.unload(timeout)
 
     async def hurry(self) -> None:
         """Have `unload`, which waits for what was accepted, end at once."""
         await self._group.stop(0)
 
+    async def _prove(self) -> None:
+        """The replicas are there: learn what they take, and ask what is known."""
+        self.signature = self.replicas[0].signature
+        await check_golden(self.model, self.config.update.golden, self.signature, self.ask)
+
     def _submit(self, request: Request, told: Sink | None, stream: Stream | None = None) -> Work:
-        if self.state is not VersionState.READY:
+        if self._course.state is not VersionState.READY:
             raise self._unready()
         caller = CALLER.get()
         if caller is not None:
@@ -358,11 +307,6 @@ class Version:
 
     def _unready(self) -> Unavailable:
         return Unavailable(self.unready, self.retry_after)
-
-    def _change_of(self, replica: Replica, config: ModelConfig) -> Callable[[], None]:
-        if not isinstance(replica, Reconfigurable):
-            raise Unsupported(f"placement '{config.placement.name}' cannot change model '{self.model}' while it runs")
-        return replica.reconfigure(config)
 
     def _deadline(self, request: Request, now: float) -> float | None:
         timeout = request.timeout
@@ -415,44 +359,6 @@ class Version:
     def _stepped(self, report: StepReport) -> None:
         self.statistics.stepped(report)
         self._observers.stepped(self.model, self.name, report)
-
-    def _progressed(self, doing: str, done: int, total: int) -> None:
-        self._post(lambda: self._show(doing, done, total))
-
-    def _show(self, doing: str, done: int, total: int) -> None:
-        now = self._now()
-        if now - self._shown >= _SHOWN_EVERY and done < total:
-            self._shown = now
-            log.info("model is " + doing, model=self.model, version=self.name, done=done, of=total)
-        if doing == "warming up" and self.state is VersionState.LOADING:
-            self._enter(VersionState.WARMING)
-
-    def _died(self, reason: str) -> None:
-        if self._group.alive or self.state is not VersionState.READY:
-            coming = self.state in (VersionState.LOADING, VersionState.WARMING)
-            if coming and not self._group.alive and not self._group.restarting:
-                self._enter(VersionState.FAILED, f"its worker is down: {reason}")
-        elif self._group.restarting:
-            self._enter(VersionState.LOADING, f"its worker is down and started again: {reason}")
-        else:
-            self._enter(VersionState.FAILED, f"its worker is down: {reason}")
-
-    def _back(self) -> None:
-        if self._complete and self.state in (VersionState.LOADING, VersionState.WARMING):
-            self._enter(VersionState.READY)
-
-    async def _fail(self, reason: str) -> None:
-        await self._group.stop(0)
-        self._group.forget()
-        self._enter(VersionState.FAILED, reason)
-
-    def _enter(self, state: VersionState, reason: str = "", took: Mapping[str, float] | None = None) -> None:
-        self.state, self.reason = state, reason
-        level = log.error if state is VersionState.FAILED else log.info
-        more: dict[str, object] = {"reason": reason} if reason else {}
-        more |= {what: round(seconds, 3) for what, seconds in (took or {}).items()}
-        level("model is " + state, model=self.model, version=self.name, **more)
-        self._observers.changed(self.model, self.name, state, reason)
 
 
 def _reason(error: JackfieldError) -> str:
