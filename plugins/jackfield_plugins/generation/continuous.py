@@ -175,7 +175,7 @@ class Continuous(BatchingPolicy):
         if not rows:
             return own.max_prefill_tokens
         alone = pace.decoding(rows)
-        if alone is None:
+        if alone is None or pace.due:
             return 0  # this step tells
         if not pace.row:
             return own.min_prefill_tokens

@@ -15,6 +15,8 @@ _DRIFT = 0.01
 """By what share of itself each part changes from step to step."""
 _GUESS = 0.5
 """By what share of itself a part may be off of which nothing is known but its neighbours."""
+_APART = 12
+"""After so many steps with prefill one that only decodes is due."""
 _FAR = 4.0
 """How many standard deviations a step is believed to be off: more is a machine that stood still."""
 
@@ -26,20 +28,29 @@ class Pace:
     since a step of few is bound by memory and takes about as long for one more, and a step of many does not; and so
     much for each token of prefill, beside what the smallest prompt alone takes. Each step corrects its parts by how
     sure each of them is, and how they go together, so that four tokens of prefill beside thirty that decode say next
-    to nothing of prefill, and five hundred that come alone say it all: a Kalman filter (Kalman, 1960)."""
+    to nothing of prefill, and five hundred that come alone say it all: a Kalman filter (Kalman, 1960). Steps that are
+    alike do not tell parts that grow together apart, such as prefill and the prompt behind it: so now and then a step
+    without prefill is `due`."""
 
     def __init__(self) -> None:
         self._times = np.zeros(_SIZES + 2)
         self._spread = np.zeros((_SIZES + 2, _SIZES + 2))
         self._known = [False] * (_SIZES + 2)
+        self._mixed = 0  # steps since one that only decoded
 
     @property
     def row(self) -> float:
         """What a token of prefill adds; 0.0 if nothing is known of it."""
         return max(float(self._times[_ROW]), 0.0)
 
+    @property
+    def due(self) -> bool:
+        """Whether the next step should only decode, to tell what that takes."""
+        return self._mixed >= _APART
+
     def learn(self, decoding: int, prefill: int, seconds: float) -> None:
         """A step of so many tokens took so long."""
+        self._mixed = self._mixed + 1 if decoding and prefill else 0
         parts = _parts(decoding)
         if prefill:
             if decoding and self.decoding(decoding) is None:

@@ -102,3 +102,21 @@ def test_more_streams_than_are_told_apart() -> None:
     pace = Pace()
     pace.learn(3_000_000, 0, 1.0)
     assert pace.decoding(3_000_000) == pytest.approx(1.0, rel=0.01)
+
+
+def test_prefill_that_becomes_dearer_is_not_taken_for_decoding() -> None:
+    """A long prompt: each token costs more the more come before it. Chunks follow from what is known, as in the policy."""
+    pace = Pace()
+    for _ in range(20):
+        pace.learn(8, 0, took(8, 0))
+    pace.learn(0, 32, took(0, 32))
+    done, steps = 0, []
+    while done < 4000:
+        alone = pace.decoding(8)
+        assert alone is not None
+        chunk = 0 if pace.due else max(int(0.45 * alone / pace.row), 4)
+        steps.append(took(8, 0) + chunk * (0.00025 + done * 0.0000005))
+        pace.learn(8, chunk, steps[-1])
+        done += chunk
+    assert max(steps) < 2 * took(8, 0)
+    assert pace.decoding(8) == pytest.approx(took(8, 0), rel=0.15)
