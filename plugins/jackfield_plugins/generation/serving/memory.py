@@ -30,10 +30,15 @@ def blocks_of(numbers: int, context: int, options: DecoderOptions, free: int | N
     """Blocks for a decoder that keeps so many `numbers` of a token, and has the `context` that is in force; `free`:
     bytes of memory that are free, None if nobody knows.
 
-    Raises LoadError if there would not be one."""
+    Raises LoadError if there would not be one, or if more is asked for by name than is free."""
     one = block_bytes(numbers, options.cache)
     if options.kv_cache_mib is not None:
         budget = options.kv_cache_mib * _MIB
+        if free is not None and budget > free:
+            raise LoadError(
+                f"the KV cache is to take {options.kv_cache_mib} MiB (`kv_cache_mib`), and "
+                f"{free / _MIB:.1f} MiB are free"
+            )
     else:
         whole = options.max_sequences * blocks_for(context, BLOCK) * one
         budget = whole if free is None else min(whole, int(free * options.kv_cache_share))
