@@ -105,7 +105,7 @@ def test_more_streams_than_are_told_apart() -> None:
 
 
 def test_prefill_that_becomes_dearer_is_not_taken_for_decoding() -> None:
-    """Each token of a long prompt costs more than those before it. Chunks follow from what is known, as in the policy."""
+    """Tokens of a long prompt cost more the more come before. Chunks follow from what is known, as in the policy."""
     pace = Pace()
     for _ in range(20):
         pace.learn(8, 0, took(8, 0))
