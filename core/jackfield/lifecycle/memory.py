@@ -12,6 +12,14 @@ from jackfield.types import Device
 
 _CGROUP = Path("/sys/fs/cgroup")
 _MOST_FILES = 10_000
+_ENOUGH = 32 * 2**20
+
+
+class _Trimmed:
+    to = 0  # bytes that this process had when it last gave some back, or fewer since then
+
+
+_trimmed = _Trimmed()
 
 
 def artifact_bytes(source: str) -> int:
@@ -40,14 +48,20 @@ def resident_bytes() -> int:
 
 
 def give_back() -> None:
-    """Return to the system what is free of this process' memory. A model leaves holes in the heap, which would grow
-    with each update. Not on the event loop."""
+    """Return to the system what is free of this process' memory, once that has grown enough. A model leaves holes in
+    the heap, which would grow with each update; but whoever asks for memory meanwhile waits for some milliseconds.
+    Not on the event loop."""
     gc.collect()  # a version, its replicas and their engines know each other
+    now = resident_bytes()
+    if now < _trimmed.to + _ENOUGH:
+        _trimmed.to = min(now, _trimmed.to)
+        return
     try:
         trim = ctypes.CDLL(None).malloc_trim
     except (OSError, AttributeError):  # another libc
         return
     trim(0)
+    _trimmed.to = resident_bytes()
 
 
 def free_bytes(backend: type[Backend] | None, device: str) -> int | None:
