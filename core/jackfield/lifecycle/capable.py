@@ -7,22 +7,27 @@ from jackfield.interfaces import TensorExecutor
 from jackfield.types import TensorSpec
 
 
-def check_capable(executor: TensorExecutor) -> None:
-    """Raises LoadError for a tensor whose datatype the backend cannot carry, or whose length is open where it runs
-    fixed lengths only."""
-    capabilities = executor.capabilities
+def check_datatypes(executor: TensorExecutor) -> None:
+    """Raises LoadError for a tensor whose datatype the backend cannot carry."""
+    known = executor.capabilities.datatypes
     for role, specs in (("input", executor.signature.inputs), ("output", executor.signature.outputs)):
         for spec in specs:
-            if capabilities.datatypes is not None and spec.datatype not in capabilities.datatypes:
+            if known is not None and spec.datatype not in known:
                 raise LoadError(
                     f"{role} '{spec.name}' has datatype {spec.datatype}, which this backend cannot carry: "
-                    f"it has {', '.join(sorted(capabilities.datatypes)) or 'none'}"
+                    f"it has {', '.join(sorted(known)) or 'none'}"
                 )
-            if role == "input" and not capabilities.dynamic_shapes and (axis := _open_axis(spec)):
-                raise LoadError(
-                    f"{axis} of input '{spec.name}' may have any length, and this backend runs fixed lengths only: "
-                    "export the model with this axis fixed, or choose another backend"
-                )
+
+
+def check_lengths(executor: TensorExecutor) -> None:
+    """Raises LoadError for an axis of an input, other than the batch, whose length is open where the backend runs fixed
+    lengths only. When it is known which is the batch axis."""
+    for spec in executor.signature.inputs:
+        if not executor.capabilities.dynamic_shapes and (axis := _open_axis(spec)):
+            raise LoadError(
+                f"{axis} of input '{spec.name}' may have any length, and this backend runs fixed lengths only: "
+                "export the model with this axis fixed, or choose another backend"
+            )
 
 
 def _open_axis(spec: TensorSpec) -> str:

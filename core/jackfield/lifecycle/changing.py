@@ -89,6 +89,7 @@ class ChangingElsewhere:
     def to(self, config: ModelConfig) -> Change:
         """What leads to `config`. Raises ConfigError if a plugin cannot be made, or what cannot change would."""
         policy: BatchingPolicy = made("batching", suited(self._facts.policy, config, self._registry), self._registry)
+        policy.capabilities = self._facts.capabilities
         if policy.pad != _pad(suited(self._facts.policy, self._config, self._registry)):
             raise ConfigError(PAD_STAYS)
         differs = config.scheduler != self._config.scheduler

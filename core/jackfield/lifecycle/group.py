@@ -262,7 +262,7 @@ class ReplicaGroup:
                 self._restarting.pop(number, None)
                 self._back()
                 self.place()
-                await asyncio.to_thread(give_back)  # what it held of the one before
+                await asyncio.to_thread(give_back, once_grown=True)  # of what it held of the one before
                 return
             log.error("replica could not be started again", model=self._model, number=number, reason=reason)
             more = self._restarts.after(self._clock.now())

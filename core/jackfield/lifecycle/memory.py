@@ -16,7 +16,7 @@ _ENOUGH = 32 * 2**20
 
 
 class _Trimmed:
-    to = 0  # bytes that this process had when it last gave some back, or fewer since then
+    to = 0  # bytes of its own that this process had when it last gave some back, or fewer since then
 
 
 _trimmed = _Trimmed()
@@ -38,30 +38,37 @@ def artifact_bytes(source: str) -> int:
 
 def resident_bytes() -> int:
     """The memory that this process has; 0 where the system does not tell."""
+    return _status("VmRSS:")
+
+
+def _status(name: str) -> int:
     try:
         for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(name):
                 return int(line.split()[1]) * 1024
     except (OSError, ValueError, IndexError):
         pass
     return 0
 
 
-def give_back() -> None:
-    """Return to the system what is free of this process' memory, once that has grown enough. A model leaves holes in
-    the heap, which would grow with each update; but whoever asks for memory meanwhile waits for some milliseconds.
-    Not on the event loop."""
-    gc.collect()  # a version, its replicas and their engines know each other
-    now = resident_bytes()
-    if now < _trimmed.to + _ENOUGH:
+def give_back(*, once_grown: bool = False) -> None:
+    """Return to the system what is free of this process' memory. A model leaves holes in the heap, which would grow
+    with each update; but while they are given back, whoever asks for memory waits, for some milliseconds. `once_grown`:
+    only if they have grown enough, where another takes the model's place. Not on the event loop."""
+    if once_grown and (now := _status("RssAnon:")) < _trimmed.to + _ENOUGH:
         _trimmed.to = min(now, _trimmed.to)
         return
+    gc.collect()  # a version, its replicas and their engines know each other
+    _trim()
+    _trimmed.to = _status("RssAnon:")
+
+
+def _trim() -> None:
     try:
         trim = ctypes.CDLL(None).malloc_trim
     except (OSError, AttributeError):  # another libc
         return
     trim(0)
-    _trimmed.to = resident_bytes()
 
 
 def free_bytes(backend: type[Backend] | None, device: str) -> int | None:

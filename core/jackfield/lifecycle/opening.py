@@ -24,7 +24,7 @@ from jackfield.interfaces import (
     TensorExecutor,
 )
 from jackfield.interfaces.engine import Facts
-from jackfield.lifecycle.capable import check_capable
+from jackfield.lifecycle.capable import check_datatypes, check_lengths
 from jackfield.lifecycle.expecting import expected
 from jackfield.lifecycle.memory import check_room, resident_bytes
 from jackfield.lifecycle.padding import settle_padding
@@ -185,8 +185,9 @@ class Opener:
         if isinstance(executor, TensorExecutor):
             declared = config.warm_up if isinstance(config.warm_up, WarmUp) else None
             began = time.perf_counter()
-            check_capable(executor)
+            check_datatypes(executor)
             length = settle_batch_axis(executor, config.batch_axis, artifact.declared_batch, declared)
+            check_lengths(executor)
             settle_ragged(executor, length, declared)
             if policy.pad is not None:
                 policy.padding = settle_padding(executor, policy.pad, length, declared)

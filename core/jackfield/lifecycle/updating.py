@@ -269,11 +269,11 @@ class Updater:
             going = [one for one in model.versions.values() if version in ("", one.name)]
             if version and all(one.name != version for one in model.shown):  # what is unloaded already may stay so
                 model.version(version)
-            await self._ended(model, self._let_go(model, going), model.config)
+            await self._ended(model, self._let_go(model, going), model.config, replaced=False)
 
     async def _remove(self, name: str) -> None:
         async with self.alone(name) as model:
-            await self._ended(model, self._let_go(model, [*model.versions.values()]), model.config)
+            await self._ended(model, self._let_go(model, [*model.versions.values()]), model.config, replaced=False)
             del self._models[name]
             self._lost.discard(name)
 
@@ -283,15 +283,18 @@ class Updater:
             model.let_go(version)
         return versions
 
-    async def _ended(self, model: Model, versions: list[Version], config: ModelConfig) -> None:
-        """Wait until `versions`, which were let go, have answered what they accepted, and are gone."""
+    async def _ended(
+        self, model: Model, versions: list[Version], config: ModelConfig, *, replaced: bool = True
+    ) -> None:
+        """Wait until `versions`, which were let go, have answered what they accepted, and are gone. `replaced`: another
+        is in their place."""
 
         async def ended(version: Version) -> None:
             await version.unload(config.update.drain_s)
             model.gone(version)
 
         await asyncio.gather(*(ended(version) for version in versions))
-        await asyncio.to_thread(give_back)
+        await asyncio.to_thread(give_back, once_grown=replaced)
 
 
 def _lacking(config: ModelConfig, old: Version | None) -> str:

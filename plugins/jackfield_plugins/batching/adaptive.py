@@ -66,7 +66,7 @@ class Adaptive(BatchingPolicy):
     def sizes(self) -> Sequence[int]:
         """Every size that it chooses from, up to what the executor takes."""
         most = self.capabilities.max_rows or self._own.max_batch_size
-        return [size for size in self._pace.sizes if size <= most] or [most]
+        return sorted({min(size, most) for size in self._pace.sizes})
 
     def plan(self, waiting: Waiting, running: Sequence[Work], capacity: Capacity, now: float) -> Sequence[Work] | Wait:
         """The best size that can be filled; or a short wait for a fuller one, where that pays."""

@@ -89,6 +89,8 @@ class Continuous(BatchingPolicy):
         report = step.work[0].report
         if report is not None and not report.failed and report.size == len(step.work):
             self._pace.learn(*self._last, report.execute + report.finish)
+        else:
+            self._pace.missed()
 
     def plan(self, waiting: Waiting, running: Sequence[Work], capacity: Capacity, now: float) -> Sequence[Work] | Wait:
         """The next step: what decodes, then what is left of prompts, then what was preempted, then what is new."""

@@ -48,8 +48,14 @@ class Pace:
         """Whether the next step should only decode, to tell what that takes."""
         return self._mixed >= _APART
 
+    def missed(self) -> None:
+        """A step that decoded told nothing: its like is not due again at once."""
+        self._mixed = 0
+
     def learn(self, decoding: int, prefill: int, seconds: float) -> None:
         """A step of so many tokens took so long."""
+        if not seconds > 0:
+            return
         self._mixed = self._mixed + 1 if decoding and prefill else 0
         parts = _parts(decoding)
         if prefill:
@@ -99,8 +105,8 @@ class Pace:
         towards: Array = self._spread[:, which] @ shares
         deviation = float(shares @ towards[which]) + (_NOISE * seconds) ** 2
         error = seconds - float(shares @ self._times[which])
-        most = _FAR * deviation**0.5
-        self._times += towards * (min(max(error, -most), most) / deviation)
+        # a step that was quicker than foreseen stood still nowhere
+        self._times += towards * (min(error, _FAR * deviation**0.5) / deviation)
         self._spread -= np.outer(towards, towards) / deviation
 
 

@@ -120,3 +120,29 @@ def test_prefill_that_becomes_dearer_is_not_taken_for_decoding() -> None:
         done += chunk
     assert max(steps) < 2 * took(8, 0)
     assert pace.decoding(8) == pytest.approx(took(8, 0), rel=0.15)
+
+
+def test_a_first_step_that_stood_still() -> None:
+    """What comes after it is believed, since it is quicker."""
+    pace = Pace()
+    pace.learn(8, 0, 1.0)
+    for _ in range(8):
+        pace.learn(8, 0, took(8, 0))
+    assert pace.decoding(8) == pytest.approx(took(8, 0), rel=0.45)
+
+
+def test_a_device_that_takes_no_time() -> None:
+    pace = Pace()
+    for decoding, prefill in ((0, 0), (4, 0), (0, 5), (4, 5)):
+        pace.learn(decoding, prefill, 0.0)
+    pace.learn(4, 0, took(4, 0))
+    assert pace.decoding(4) == pytest.approx(took(4, 0), rel=0.01)
+
+
+def test_what_is_due_and_tells_nothing_is_not_due_again_at_once() -> None:
+    pace = Pace()
+    pace.learn(8, 0, took(8, 0))
+    while not pace.due:
+        pace.learn(8, 12, took(8, 12))
+    pace.missed()
+    assert not pace.due

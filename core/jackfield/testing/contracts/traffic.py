@@ -79,6 +79,7 @@ class Played:
         self._most = max(min(traffic.rows, policy.max_rows, traffic.fits or traffic.rows), 1)
         self._asked = 0
         executor = ScriptedExecutor(capabilities=Capabilities(max_rows=traffic.fits), poison={_POISON: Fault.RAISE})
+        policy.capabilities = executor.capabilities
         if policy.padding is not None:
             executor.signature, executor.padding = policy.padding.signature, policy.padding
         self.simulation = Simulation(

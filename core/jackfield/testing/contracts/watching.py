@@ -11,6 +11,7 @@ from typing import Any
 from unittest import mock
 
 from jackfield.interfaces import BatchingPolicy, Capacity, Scheduler, Waiting
+from jackfield.types import Capabilities
 from jackfield.work import Step, Wait, Work
 
 _CLOCKS = ("time", "monotonic", "perf_counter", "sleep", "time_ns", "monotonic_ns", "perf_counter_ns")
@@ -67,7 +68,6 @@ class WatchedPolicy(BatchingPolicy):
     def __init__(self, policy: BatchingPolicy, longest_wait: float) -> None:
         super().__init__(policy.settings)
         self.group_by, self.pad, self.padding = policy.group_by, policy.pad, policy.padding
-        self.capabilities = policy.capabilities
         self.breaches: dict[str, str] = {}
         self._policy = policy
         self._longest_wait = longest_wait
@@ -75,6 +75,15 @@ class WatchedPolicy(BatchingPolicy):
         self._first: tuple[Work | None, int] = (None, 0)
         self.most_passed_over = 0
         """How many steps in a row went by the work that was offered first."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Those of the other."""
+        return self._policy.capabilities
+
+    @capabilities.setter
+    def capabilities(self, capabilities: Capabilities) -> None:
+        self._policy.capabilities = capabilities
 
     @property
     def max_rows(self) -> int:

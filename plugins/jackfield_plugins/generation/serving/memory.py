@@ -30,15 +30,10 @@ def blocks_of(numbers: int, context: int, options: DecoderOptions, free: int | N
     """Blocks for a decoder that keeps so many `numbers` of a token, and has the `context` that is in force; `free`:
     bytes of memory that are free, None if nobody knows.
 
-    Raises LoadError if there would not be one, or if more is asked for by name than is free."""
+    Raises LoadError if there would not be one."""
     one = block_bytes(numbers, options.cache)
     if options.kv_cache_mib is not None:
         budget = options.kv_cache_mib * _MIB
-        if free is not None and budget > free:
-            raise LoadError(
-                f"the KV cache is to take {options.kv_cache_mib} MiB (`kv_cache_mib`), and "
-                f"{free / _MIB:.1f} MiB are free"
-            )
     else:
         whole = options.max_sequences * blocks_for(context, BLOCK) * one
         budget = whole if free is None else min(whole, int(free * options.kv_cache_share))
@@ -71,6 +66,15 @@ def _of_group() -> int | None:
     try:
         limit = (_CGROUP / "memory.max").read_text().strip()
         used = int((_CGROUP / "memory.current").read_text())
-        return None if limit == "max" else max(int(limit) - used, 0)
+        return None if limit == "max" else max(int(limit) - used + _files_of_group(), 0)
     except (OSError, ValueError):
         return None
+
+
+def _files_of_group() -> int:
+    """What is in use for files, and let go of when somebody needs memory."""
+    try:
+        lines = (_CGROUP / "memory.stat").read_text().splitlines()
+        return int(dict(line.split() for line in lines).get("inactive_file", 0))
+    except (OSError, ValueError):
+        return 0

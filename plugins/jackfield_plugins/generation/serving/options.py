@@ -16,7 +16,7 @@ class DecoderOptions(Options):
     """Most tokens of prompt and answer together; None: as many as the model was made for."""
     kv_cache_mib: int | None = Field(default=None, ge=1)
     """Memory of the KV cache in MiB; None: what `max_sequences` sequences of full context take, but at most
-    `kv_cache_share` of the memory that is free. More than is free is refused."""
+    `kv_cache_share` of the memory that is free."""
     kv_cache_share: float = Field(default=0.25, gt=0, le=0.95)
     """Share of the free memory that the KV cache may take where `kv_cache_mib` says nothing."""
     cache: Literal["fp32", "half"] = "fp32"

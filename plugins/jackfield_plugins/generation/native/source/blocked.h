@@ -1,5 +1,5 @@
 // Products for more rows than a tile has: a stretch of a pair's weights at a time, for all rows, so that they stay in the
-// first cache, while the next stretch is fetched. Sums are those of `tile`, bit for bit.
+// first cache, while the next stretch is fetched, if it is of fp32. Sums are those of `tile`, bit for bit.
 #pragma once
 
 namespace jackfield::JACKFIELD_SET {

@@ -8,7 +8,7 @@
 namespace jackfield {
 
 // Touches a stretch of zeroed memory from its beginning on, ahead of what is used, in a thread of its own: at first as any
-// other, later only where a processor has nothing else to do. Contents stay as they are, whoever writes meanwhile.
+// other, later after all others. Contents stay as they are, whoever writes meanwhile.
 class Filler {
 public:
     // Touches `ahead` bytes, and as many beyond all that `reach` told. Without a thread to be had, touches nothing.
