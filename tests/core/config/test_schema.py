@@ -7,6 +7,7 @@ import pytest
 from pydantic import Field
 
 from jackfield.config import load, schema
+from jackfield.config.full import full_model
 from jackfield.config.schema import keys_at
 from jackfield.errors import PluginError
 from jackfield.options import Options
@@ -34,6 +35,11 @@ class ClashingOptions(Options):
 
 class ClashingScheduler(plugs.Fifo):
     options = ClashingOptions
+
+
+def test_the_model_is_built_once_for_a_registry(registry: Registry) -> None:
+    assert full_model(registry) is full_model(registry)
+    assert full_model(registry.judged("backend", lambda cls: "not here")) is not full_model(registry)
 
 
 def test_every_reference_resolves(registry: Registry) -> None:
