@@ -12,7 +12,7 @@ from typing import Any
 from jackfield.errors import LoadError
 from jackfield_plugins.generation.native.compiling import LIBRARY, REASON
 
-INTERFACE = 3
+INTERFACE = 4
 OTHER = "JACKFIELD_NATIVE_STEP"
 """Environment variable: path of a library to use instead, such as one built with sanitizers."""
 SETS = ("avx2", "avx512")
@@ -90,6 +90,7 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "sampler_free": (None, (c_void_p,)),
     "sampler_choose": (None, (c_void_p, c_void_p, c_int64, c_void_p, c_void_p, c_int, c_void_p, c_void_p)),
     "phases": (c_int, (c_int, c_int)),
+    "ahead": (None, (c_void_p, c_void_p, c_void_p, c_int, c_void_p, c_int, c_void_p)),
     "read_rate": (c_double, (c_int, POINTER(c_uint8), c_int64, c_int)),
     "product_rate": (c_double, (c_int, c_int, c_int64)),
 }

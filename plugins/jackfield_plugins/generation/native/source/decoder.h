@@ -66,9 +66,13 @@ private:
         int thread, live, phase = 0;    // live: rows that are still worked on
         Patience patience;
         uint64_t clock = 0;
+        Ahead ahead;
     };
 
+    struct Effort { double products, intensity; };
+
     std::string check(const StepRows& rows) const;
+    int widest() const;
     void prepare();
     void work(Way& way, float* logits, long ld);
     void layer(Way& way, size_t index);
@@ -79,7 +83,10 @@ private:
     void last(Way& way);
     void norm(const float* weight, const Linear& next, int row, int thread);
     void gated(Way& way, const Linear& gate_up, const Linear& down);
-    void activate(const Linear& gate_up, const Linear& down, Range panels, Range rows, float* scratch);
+    void activate(const Linear& gate_up, const Linear& down, Range panels, Range rows, float* scratch, Ahead* ahead);
+    static Effort effort(const LayerWeights& weights);
+    void look_ahead();
+    void fetch_next(Way& way, size_t index);
     int cuts(int rows, const Linear& linear) const;
     void quantise(const Linear& next, const Rows& rows, int row) const;
     void linear(Way& way, Part part, const Linear& linear, const Rows& in, float* y, long ldy, bool add);
@@ -103,6 +110,7 @@ private:
     Rows normed_rows_{}, attended_rows_{}, activated_rows_{};
     std::vector<Group> groups_;
     std::vector<Phase> phases_;
+    std::vector<std::vector<Piece>> homes_ahead_;  // by home: the first layer's keys and values that are fetched ahead
     StepRows rows_{};
     bool single_ = false;  // every group is one row: nobody attends to keys of this step but its own
 };

@@ -31,7 +31,7 @@ INLINE void word_products(Blocks (&blocks)[NP], const Strided<int8_t, M>& a, con
 }
 
 template <int BITS, bool OFFSETS, int GROUP, int NP, int M>
-static __attribute__((noinline)) void integer_tile(const Product& p, int panel, int row, Share share) {
+static __attribute__((noinline)) void integer_tile(const Product& p, int panel, int row, Meanwhile meanwhile) {
     const Panels& w = *p.weight;
     const Quantised& q = *p.q;
     constexpr int steps = GROUP / (BITS == 4 ? 8 : 4);
@@ -49,7 +49,7 @@ static __attribute__((noinline)) void integer_tile(const Product& p, int panel, 
     Strided<Sums, M> sums((GROUP == 16 ? q.narrow : q.wide) + size_t(row) * groups, groups * long(sizeof(Sums)));
     auto lowered = [&](int m) { return BITS == 4 ? sums.of(m)->lowered4 : sums.of(m)->lowered8; };
     for (int g = 0; g < groups; ++g) {
-        share.fetch(groups);
+        meanwhile.fetch(groups);
         sums.here();
         I dot[NP][M];
 #pragma GCC unroll 16
@@ -88,12 +88,12 @@ static __attribute__((noinline)) void integer_tile(const Product& p, int panel, 
 }
 
 template <int BITS, bool OFFSETS, int GROUP, int NP, int M>
-static void integer_rows(const Product& p, int panel, int row, int rows, Share share) {
+static void integer_rows(const Product& p, int panel, int row, int rows, Meanwhile meanwhile) {
     if constexpr (M > 0) {
         if (rows == M)
-            integer_tile<BITS, OFFSETS, GROUP, NP, M>(p, panel, row, share);
+            integer_tile<BITS, OFFSETS, GROUP, NP, M>(p, panel, row, meanwhile);
         else
-            integer_rows<BITS, OFFSETS, GROUP, NP, M - 1>(p, panel, row, rows, share);
+            integer_rows<BITS, OFFSETS, GROUP, NP, M - 1>(p, panel, row, rows, meanwhile);
     }
 }
 
@@ -107,8 +107,10 @@ template <int BITS, bool OFFSETS, int GROUP> static void integer_product(const P
     for (int panel = p.first; panel < end; panel += TILE_PANELS) {
         for (int t = 0, row = p.from; t < tiles; ++t) {
             int height = p.rows / tiles + (t < p.rows % tiles);
-            const Share share = share_of(p.next, p.weight->pair_bytes / 64, t, tiles);
-            integer_rows<BITS, OFFSETS, GROUP, TILE_PANELS, INTEGER_ROWS>(p, panel, row, height, share);
+            Meanwhile meanwhile{share_of(p.next, p.weight->pair_bytes / 64, t, tiles), {}};
+            const int products = p.weight->depth * height * TILE_PANELS * LANES;
+            if (p.ahead) meanwhile.later = p.ahead->take(products, p.weight->depth / GROUP);
+            integer_rows<BITS, OFFSETS, GROUP, TILE_PANELS, INTEGER_ROWS>(p, panel, row, height, meanwhile);
             row += height;
         }
     }

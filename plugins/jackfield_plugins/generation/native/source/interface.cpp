@@ -22,7 +22,7 @@ template <class Result, class Function> static Result guarded(Result failed, Fun
 
 #define API extern "C" __attribute__((visibility("default")))
 
-API int jackfield_interface() { return 3; }
+API int jackfield_interface() { return 4; }
 
 API const char* jackfield_error() { return error.c_str(); }
 

@@ -46,6 +46,26 @@ API void jackfield_rotate(int set, const Rotation* rotation) { set_of(set).rotat
 
 API void jackfield_attend(int set, const Attention* attention) { set_of(set).attend(*attention); }
 
+// What loops of [products, turns] fetch of pieces, each with its first line and how many lines, from `base` on. Gives for
+// each loop its first line, or -1, and its lines a turn.
+API void jackfield_ahead(const uint8_t* base, const int64_t* firsts, const int32_t* lines, int count, const int32_t* loops,
+                         int times, int64_t* out) {
+    std::vector<Piece> pieces;
+    double all = 0, products = 0;
+    for (int i = 0; i < count; ++i) {
+        pieces.push_back({size_t(firsts[i]) * LINE, lines[i]});
+        all += lines[i];
+    }
+    for (int i = 0; i < times; ++i) products += loops[2 * i];
+    const char* from = reinterpret_cast<const char*>(base);
+    Ahead ahead(from, pieces.data(), pieces.size(), all, products);
+    for (int i = 0; i < times; ++i) {
+        const Turns turns = ahead.take(loops[2 * i], loops[2 * i + 1]);
+        out[2 * i] = turns.at ? (turns.at - from) / LINE : -1;
+        out[2 * i + 1] = turns.each;
+    }
+}
+
 // Three jobs of `times` phases, of so many units that threads come and go at once; gives how often a phase began before
 // the one before it was done, or a unit was done other than once.
 API int jackfield_phases(int threads, int times) {

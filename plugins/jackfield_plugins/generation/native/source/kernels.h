@@ -1,5 +1,6 @@
 // The kernels of one instruction set, as a table of functions. Each set's file fills one from the same sources.
 #pragma once
+#include "ahead.h"
 #include "panels.h"
 
 namespace jackfield {
@@ -38,6 +39,7 @@ struct Product {
     bool add;
     float* scratch;        // LINEAR_SCRATCH floats of this thread
     const uint8_t* next;   // weights that this thread goes on with, about as many as a pair's; or null
+    Ahead* ahead;          // what else is fetched meanwhile; or null
 };
 
 // One head group's attention for `rows` rows of one sequence, in ascending positions.

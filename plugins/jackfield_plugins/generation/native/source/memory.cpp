@@ -43,6 +43,7 @@ Decoder::Decoder(const Shape& shape, const float* frequencies, const Kernels& ke
     cache_ = reserve(cache_bytes_);
     filler_ = std::make_unique<Filler>(cache_, cache_bytes_, FILLED_AHEAD);
     layers.resize(size_t(shape.layers));
+    homes_ahead_.resize(size_t(homes_));
 }
 
 Decoder::~Decoder() {
@@ -110,15 +111,27 @@ void Decoder::prepare() {
     }
     single_ = true;
     for (int row = 1; row < rows.rows; ++row) single_ = single_ && rows.lines[row] != rows.lines[row - 1];
+    look_ahead();
     const size_t phases = 12 * layers.size() + 8;
     if (phases_.size() != phases) phases_ = std::vector<Phase>(phases);
     for (auto& phase : phases_) phase.reset();
+}
+
+// The positions that every layer sees at most, with a row's own; 0 where one sees all.
+int Decoder::widest() const {
+    int window = 0;
+    for (auto& layer : layers) {
+        if (layer.window == 0) return 0;
+        window = std::max(window, layer.window);
+    }
+    return window;
 }
 
 std::string Decoder::check(const StepRows& rows) const {
     auto said = [](const char* what, long row, long given) {
         return std::string(what) + " of row " + std::to_string(row) + " is " + std::to_string(given);
     };
+    const int window = widest();
     for (int row = 0; row < rows.rows; ++row) {
         int token = rows.tokens[row], position = rows.positions[row], line = rows.lines[row];
         if (token < 0 || token >= shape_.vocabulary)
@@ -133,11 +146,6 @@ std::string Decoder::check(const StepRows& rows) const {
         if (row + 1 < rows.rows && rows.lines[row + 1] == line) continue;
         int lowest = position;
         for (int other = row; other >= 0 && rows.lines[other] == line; --other) lowest = rows.positions[other];
-        int window = 0;
-        for (auto& layer : layers) {
-            if (layer.window == 0) { window = 0; break; }
-            window = std::max(window, layer.window);
-        }
         int from = window > 0 && lowest >= window ? lowest - window + 1 : 0;
         const int32_t* table = rows.tables + long(line) * rows.table_blocks;
         for (int block = from / shape_.block_size; block <= position / shape_.block_size; ++block)

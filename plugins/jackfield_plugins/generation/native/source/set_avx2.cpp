@@ -3,6 +3,7 @@
 
 #include <immintrin.h>
 #include <type_traits>
+#include <unistd.h>
 #include <utility>
 
 #pragma GCC target("avx2,fma,f16c")

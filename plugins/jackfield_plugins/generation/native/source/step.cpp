@@ -74,7 +74,7 @@ void Decoder::linear(Way& way, Part part, const Linear& linear, const Rows& in, 
         const int from = begins(way.live, cuts, unit / count), to = begins(way.live, cuts, unit / count + 1);
         const size_t then = size_t(unit % count + linear.ahead());
         const uint8_t* next = then < units.size() ? linear.weights(units[then]) : nullptr;
-        compute(kernels_, linear, here, in, {from, to - from}, y + from * ldy + linear.column(here), ldy, add, scratch, next);
+        compute(kernels_, linear, here, in, {from, to - from}, y + from * ldy + linear.column(here), ldy, add, scratch, next, &way.ahead);
     });
 }
 
@@ -163,14 +163,14 @@ void Decoder::last(Way& way) {
 }
 
 // Some panels of gate and of up, activated and quantised while they are near: they are never written whole.
-void Decoder::activate(const Linear& gate_up, const Linear& down, Range panels, Range rows, float* scratch) {
+void Decoder::activate(const Linear& gate_up, const Linear& down, Range panels, Range rows, float* scratch, Ahead* ahead) {
     const int width = panels.count * LANES, from = panels.from * LANES;
     float* gate = scratch + scratch_floats_ - GATED_ROWS * GATED_FLOATS;
     const int then = panels.from + gate_up.ahead() * panels.count;
     const uint8_t* next[] = {gate_up.weights({1, panels.from, 2}), gate_up.weights({0, then, 2})};
     for (int segment = 0; segment < 2; ++segment)
         compute(kernels_, gate_up, {segment, panels.from, panels.count}, normed_rows_, rows, gate + segment * width, 2 * width,
-                false, scratch, next[segment]);
+                false, scratch, next[segment], ahead);
     for (int i = 0; i < rows.count; ++i) {
         const int row = rows.from + i;
         float* one = gate + i * 2 * width;
@@ -188,7 +188,7 @@ void Decoder::gated(Way& way, const Linear& gate_up, const Linear& down) {
         const int first = unit % units * each, count = std::min(each, panels - first);
         const int to = begins(way.live, cuts, unit / units + 1);
         for (int row = begins(way.live, cuts, unit / units); row < to; row += GATED_ROWS)
-            activate(gate_up, down, {first, count}, {row, std::min(GATED_ROWS, to - row)}, scratch);
+            activate(gate_up, down, {first, count}, {row, std::min(GATED_ROWS, to - row)}, scratch, &way.ahead);
     });
 }
 
@@ -198,6 +198,7 @@ void Decoder::layer(Way& way, size_t index) {
     share(way, NORM, way.live, 1, [&](int row) { norm(weights.attention_norm.data(), *weights.qkv, row, way.thread); });
     linear(way, QKV, *weights.qkv, normed_rows_, qkv_.as<float>(), ld_qkv_, false);
     attention(way, index);
+    fetch_next(way, index + 1);
     if (index + 1 == layers.size()) last(way);
     linear(way, OUTPUT, *weights.output, attended_rows_, residual, ld_hidden_, true);
     share(way, NORM, way.live, 1, [&](int row) { norm(weights.feed_forward_norm.data(), *weights.gate_up, row, way.thread); });

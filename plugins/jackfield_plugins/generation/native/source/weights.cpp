@@ -49,7 +49,7 @@ Quantised quantised_in(uint8_t* memory, size_t rows, size_t depth, bool sixteens
 }
 
 void compute(const Kernels& kernels, const Linear& linear, const Unit& unit, const Rows& in, Range rows, float* y, long ldy,
-             bool add, float* scratch, const uint8_t* next) {
+             bool add, float* scratch, const uint8_t* next, Ahead* ahead) {
     const Segment& segment = linear.segments[size_t(unit.segment)];
     Product product{};
     product.weight = &segment.panels;
@@ -66,6 +66,7 @@ void compute(const Kernels& kernels, const Linear& linear, const Unit& unit, con
     product.add = add;
     product.scratch = scratch;
     product.next = next;
+    product.ahead = ahead;
     (segment.integer ? kernels.integer : kernels.linear)(product);
 }
 

@@ -53,6 +53,6 @@ Quantised quantised_in(uint8_t* memory, size_t rows, size_t depth, bool sixteens
 
 // Computes one unit of `linear` for some rows; y: of the first of them, where the unit begins.
 void compute(const Kernels& kernels, const Linear& linear, const Unit& unit, const Rows& in, Range rows, float* y, long ldy,
-             bool add, float* scratch, const uint8_t* next = nullptr);
+             bool add, float* scratch, const uint8_t* next = nullptr, Ahead* ahead = nullptr);
 
 }  // namespace jackfield
