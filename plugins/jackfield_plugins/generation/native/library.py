@@ -76,6 +76,7 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "decoder_ends": (None, (c_void_p, POINTER(Raw), c_void_p, c_void_p, c_int)),
     "decoder_step": (c_int, (c_void_p, POINTER(StepRows), c_void_p, c_int64)),
     "decoder_copy": (None, (c_void_p, c_void_p, c_int)),
+    "decoder_ahead": (c_int, (c_void_p, POINTER(StepRows), c_int, c_void_p, c_int)),
     "decoder_times": (None, (c_void_p, POINTER(c_uint64))),
     "floats": (None, (c_int, c_void_p, c_int, c_void_p)),
     "linear_run": (None, (c_void_p, c_int, c_void_p, c_int, c_void_p, c_int)),
@@ -90,7 +91,7 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "sampler_free": (None, (c_void_p,)),
     "sampler_choose": (None, (c_void_p, c_void_p, c_int64, c_void_p, c_void_p, c_int, c_void_p, c_void_p)),
     "phases": (c_int, (c_int, c_int)),
-    "ahead": (None, (c_void_p, c_void_p, c_void_p, c_int, c_void_p, c_int, c_void_p)),
+    "ahead": (None, (*(c_void_p,) * 3, c_int, c_void_p, c_int, c_void_p, c_int, c_void_p)),
     "read_rate": (c_double, (c_int, POINTER(c_uint8), c_int64, c_int)),
     "product_rate": (c_double, (c_int, c_int, c_int64)),
 }

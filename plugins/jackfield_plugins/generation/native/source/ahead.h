@@ -7,44 +7,43 @@ namespace jackfield {
 
 constexpr int LINE = 64;  // bytes
 
-// Bytes that lie in a row, from a base that is given later.
+// Lines that lie in a row, at least one, from so many bytes behind a base that is given later.
 struct Piece { size_t at; int lines; };
 
-// Lines for every turn of a loop that takes as many turns as it said.
-struct Turns {
-    const char* at = nullptr;
-    int each = 0;
-};
+struct Run { const char *at = nullptr, *end = nullptr; };
 
-// Pieces one after the other, as far as the work has come that they were spread over.
+// The lines of pieces one after the other, as far as the work has come that they were spread over.
 class Ahead {
 public:
     Ahead() = default;
     // `lines`: of all pieces together. `products`: of one weight with one input.
     Ahead(const char* base, const Piece* pieces, size_t count, double lines, double products)
-        : base_(base), piece_(pieces), end_(pieces + count), rate_(products > 0 ? float(lines / products) : 0) {}
+        : base_(base), piece_(pieces), last_(pieces + count), rate_(products > 0 ? float(lines / products) : 0) {}
 
-    // What is due by a loop of `turns` turns that computes `products`. A piece's last turns may reach beyond it.
-    Turns take(int products, int turns) {
-        if (piece_ == end_) return {};
+    // How many lines are due in each of `turns` turns, at least one, that compute so many products together.
+    int take(int products, int turns) {
+        if (left_.at == left_.end && piece_ == last_) return 0;
         due_ += float(products) * rate_;
-        const int left = (piece_->lines - done_ + turns - 1) / turns, ready = int(due_ / float(turns));
-        const int each = ready < left ? ready : left;
-        if (each == 0) return {};
-        const char* at = base_ + piece_->at + size_t(done_) * LINE;
+        const int each = int(due_ / float(turns));
         due_ -= float(each * turns);
-        done_ += each * turns;
-        if (done_ >= piece_->lines) {
-            ++piece_;
-            done_ = 0;
-        }
-        return {at, each};
+        return each;
+    }
+    // What is left of the piece that is being fetched; who fetches says how far it came.
+    Run left() const { return left_; }
+    void came(const char* at) { left_.at = at; }
+    // The next piece; empty when there is none.
+    __attribute__((always_inline)) Run next() {  // a call amid a product would cost it its registers
+        if (piece_ == last_) return left_ = {};
+        const char* at = base_ + piece_->at;
+        left_ = {at, at + size_t(piece_->lines) * LINE};
+        ++piece_;
+        return left_;
     }
 
 private:
     const char* base_ = nullptr;
-    const Piece *piece_ = nullptr, *end_ = nullptr;
-    int done_ = 0;  // lines of the piece
+    Run left_{};
+    const Piece *piece_ = nullptr, *last_ = nullptr;
     float due_ = 0, rate_ = 0;
 };
 

@@ -11,7 +11,7 @@ constexpr int WORD_FLOATS = 2 * WORD * LANES;
 // totals[M][2 * 16] += sums over the stretch's inputs of weights [word][panel][WORD][16] times x.
 template <int NP, int M>
 static __attribute__((noinline)) void stretch_tile(const float* weights, int depth, const float* x, long ldx, float* totals,
-                                                     Meanwhile meanwhile) {
+                                                   Meanwhile meanwhile) {
     Strided<float, M> inputs(x, ldx * long(sizeof(float)));
     F sum[NP][M];
 #pragma GCC unroll 16
@@ -20,7 +20,7 @@ static __attribute__((noinline)) void stretch_tile(const float* weights, int dep
         for (int m = 0; m < M; ++m) sum[n][m] = zero();
     for (int from = 0; from < depth; from += WORD) {
         inputs.here();
-        meanwhile.fetch(depth / WORD);
+        meanwhile.turn(depth / WORD);
         unrolled(upto<WORD>{}, [&](auto j) __attribute__((always_inline)) {
             F value[NP];
 #pragma GCC unroll 16
@@ -35,6 +35,7 @@ static __attribute__((noinline)) void stretch_tile(const float* weights, int dep
         inputs.skip(WORD);
         weights += WORD_FLOATS;
     }
+    meanwhile.end();
 #pragma GCC unroll 16
     for (int m = 0; m < M; ++m)
 #pragma GCC unroll 16
@@ -94,9 +95,8 @@ template <class Reader> static void blocked(const Product& p, int panel, int row
             const int height = rows / tiles + (t < rows % tiles);
             const float* x = p.x + (row + at) * p.ldx + from;
             for (int n = 0; n < 2; n += TILE_PANELS) {
-                Meanwhile meanwhile;
-                if (n == 0) meanwhile.weights = share_of(then, lines, t, tiles);
-                if (p.ahead) meanwhile.later = p.ahead->take(inputs * height * TILE_PANELS * LANES, inputs / WORD);
+                const Meanwhile meanwhile(n == 0 ? share_of(then, lines, t, tiles) : Share{}, p.ahead,
+                                          inputs * height * TILE_PANELS * LANES, inputs / WORD);
                 stretch_rows<TILE_PANELS, BLOCKED_TILE>(height, weights + n * WORD * LANES, inputs, x, p.ldx,
                                                         totals + (at * 2 + n) * LANES, meanwhile);
             }

@@ -57,6 +57,8 @@ public:
     // sentence about what is wrong with the rows, or an empty string.
     std::string step(const StepRows& rows, float* logits, long ld);
     void copy(const int32_t* pairs, int count);
+    // For tests: the blocks that home `home` would fetch ahead in such a step, in that order.
+    std::vector<int> ahead(const StepRows& rows, int home);
     uint64_t nanoseconds[PARTS] = {};  // of thread 0, by part of the step, since the beginning
 
 private:
@@ -110,7 +112,11 @@ private:
     Rows normed_rows_{}, attended_rows_{}, activated_rows_{};
     std::vector<Group> groups_;
     std::vector<Phase> phases_;
-    std::vector<std::vector<Piece>> homes_ahead_;  // by home: the first layer's keys and values that are fetched ahead
+    // by home: the first layer's keys and values that are fetched ahead; in which step a block was last taken up
+    std::vector<std::vector<Piece>> pieces_;
+    std::vector<uint64_t> seen_;
+    uint64_t step_ = 0;
+    int window_ = 0;  // of a step: see `widest`
     StepRows rows_{};
     bool single_ = false;  // every group is one row: nobody attends to keys of this step but its own
 };

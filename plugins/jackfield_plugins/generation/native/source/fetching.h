@@ -1,5 +1,7 @@
 // Weights fetched before their use, since the processor alone does not keep up.
 #pragma once
+#include "ahead.h"
+#include "caches.h"
 
 namespace jackfield::JACKFIELD_SET {
 
@@ -13,18 +15,16 @@ INLINE void fetch_far(const void* at) { __builtin_prefetch(at, 0, 2); }  // into
 // of floats, and codes that become floats, do not.
 template <bool FAR> INLINE void fetch_to(const void* at) { FAR ? fetch_far(at) : fetch(at); }
 
-// Where the first cache has room for two stretches of weights, what comes next is fetched into it. Into the second alone
-// took 1.05 times as long on average, and differently so in each copy of the same library.
-static const bool near = sysconf(_SC_LEVEL1_DCACHE_SIZE) >= 48 << 10;
-INLINE void fetch_soon(const void* at) { near ? fetch(at) : fetch_far(at); }
-
 // Lines that a tile fetches while it works on others, evenly: more at once than memory gives are not fetched at all.
+// Into the first cache where that has room: into the second alone took 1.05 times as long on average, and differently so in
+// each copy of the same library.
 struct Share {
     const uint8_t* at = nullptr;
     int lines = 0, due = 0;
-    // One of `times` times.
-    MEMBER void fetch(int times) {
-        for (due += lines; due >= times; due -= times, at += 64) fetch_soon(at);
+    bool near = false;
+    // In one of `turns` turns.
+    MEMBER void turn(int turns) {
+        for (due += lines; due >= turns; due -= turns, at += LINE) near ? fetch(at) : fetch_far(at);
     }
 };
 
@@ -32,17 +32,38 @@ struct Share {
 INLINE Share share_of(const uint8_t* at, size_t lines, int t, int tiles) {
     if (!at) return {};
     const size_t from = lines * size_t(t) / size_t(tiles);
-    return {at + from * 64, int(lines * size_t(t + 1) / size_t(tiles) - from), 0};
+    const bool near = roomy_first_cache && lines * LINE <= 16 << 10;
+    return {at + from * LINE, int(lines * size_t(t + 1) / size_t(tiles) - from), 0, near};
 }
 
 // All that a tile fetches while it works: weights that come next, and what is wanted after the product.
 struct Meanwhile {
     Share weights;
-    Turns later;
+    Ahead* later = nullptr;
+    Run run{};
+    int each = 0;  // lines a turn
+    bool near = false;
+    // `turns`: of a loop that computes so many products.
+    Meanwhile(const Share& weights, Ahead* ahead, int products, int turns) : weights(weights), later(ahead) {
+        if (!later) return;
+        each = later->take(products, turns);
+        run = later->left();
+        near = roomy_first_cache;
+    }
     // In one of `turns` turns.
-    MEMBER void fetch(int turns) {
-        weights.fetch(turns);
-        for (int i = 0; i < later.each; ++i, later.at += LINE) fetch_soon(later.at);
+    MEMBER void turn(int turns) {
+        weights.turn(turns);
+        for (int i = 0; i < each; ++i, run.at += LINE) {
+            if (__builtin_expect(run.at == run.end, 0)) {
+                run = later->next();
+                if (!run.at) return void(each = 0);
+            }
+            near ? fetch(run.at) : fetch_far(run.at);
+        }
+    }
+    // After the last turn.
+    MEMBER void end() {
+        if (each) later->came(run.at);
     }
 };
 

@@ -49,7 +49,7 @@ static __attribute__((noinline)) void integer_tile(const Product& p, int panel, 
     Strided<Sums, M> sums((GROUP == 16 ? q.narrow : q.wide) + size_t(row) * groups, groups * long(sizeof(Sums)));
     auto lowered = [&](int m) { return BITS == 4 ? sums.of(m)->lowered4 : sums.of(m)->lowered8; };
     for (int g = 0; g < groups; ++g) {
-        meanwhile.fetch(groups);
+        meanwhile.turn(groups);
         sums.here();
         I dot[NP][M];
 #pragma GCC unroll 16
@@ -84,6 +84,7 @@ static __attribute__((noinline)) void integer_tile(const Product& p, int panel, 
         }
         sums.skip(1);
     }
+    meanwhile.end();
     finish<NP, M>(p, panel, row, sum);
 }
 
@@ -100,16 +101,16 @@ static void integer_rows(const Product& p, int panel, int row, int rows, Meanwhi
 template <int BITS, bool OFFSETS, int GROUP> static void integer_product(const Product& p) {
     const int end = p.first + p.count;
     if (p.rows == 1) {
-        for (int panel = p.first; panel < end; panel += 2) integer_tile<BITS, OFFSETS, GROUP, 2, 1>(p, panel, p.from, {});
+        for (int panel = p.first; panel < end; panel += 2) integer_tile<BITS, OFFSETS, GROUP, 2, 1>(p, panel, p.from, {{}, nullptr, 0, 1});
         return;
     }
     int tiles = (p.rows + INTEGER_ROWS - 1) / INTEGER_ROWS;
     for (int panel = p.first; panel < end; panel += TILE_PANELS) {
         for (int t = 0, row = p.from; t < tiles; ++t) {
             int height = p.rows / tiles + (t < p.rows % tiles);
-            Meanwhile meanwhile{share_of(p.next, p.weight->pair_bytes / 64, t, tiles), {}};
-            const int products = p.weight->depth * height * TILE_PANELS * LANES;
-            if (p.ahead) meanwhile.later = p.ahead->take(products, p.weight->depth / GROUP);
+            const int depth = p.weight->depth;
+            const Meanwhile meanwhile(share_of(p.next, p.weight->pair_bytes / LINE, t, tiles), p.ahead,
+                                      depth * height * TILE_PANELS * LANES, depth / GROUP);
             integer_rows<BITS, OFFSETS, GROUP, TILE_PANELS, INTEGER_ROWS>(p, panel, row, height, meanwhile);
             row += height;
         }

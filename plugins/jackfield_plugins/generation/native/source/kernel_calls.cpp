@@ -46,10 +46,10 @@ API void jackfield_rotate(int set, const Rotation* rotation) { set_of(set).rotat
 
 API void jackfield_attend(int set, const Attention* attention) { set_of(set).attend(*attention); }
 
-// What loops of [products, turns] fetch of pieces, each with its first line and how many lines, from `base` on. Gives for
-// each loop its first line, or -1, and its lines a turn.
+// What loops of [products, turns] fetch of pieces, each with its first line and how many lines, from `base` on: `found` gets
+// the lines, at most `most`, `counts` for each loop how many. The last loop's lines may be fewer than it asked for.
 API void jackfield_ahead(const uint8_t* base, const int64_t* firsts, const int32_t* lines, int count, const int32_t* loops,
-                         int times, int64_t* out) {
+                         int times, int64_t* found, int most, int32_t* counts) {
     std::vector<Piece> pieces;
     double all = 0, products = 0;
     for (int i = 0; i < count; ++i) {
@@ -59,10 +59,16 @@ API void jackfield_ahead(const uint8_t* base, const int64_t* firsts, const int32
     for (int i = 0; i < times; ++i) products += loops[2 * i];
     const char* from = reinterpret_cast<const char*>(base);
     Ahead ahead(from, pieces.data(), pieces.size(), all, products);
-    for (int i = 0; i < times; ++i) {
-        const Turns turns = ahead.take(loops[2 * i], loops[2 * i + 1]);
-        out[2 * i] = turns.at ? (turns.at - from) / LINE : -1;
-        out[2 * i + 1] = turns.each;
+    for (int i = 0, at = 0; i < times; ++i) {
+        counts[i] = 0;
+        for (int wanted = ahead.take(loops[2 * i], loops[2 * i + 1]) * loops[2 * i + 1]; wanted > 0 && at < most; --wanted) {
+            Run run = ahead.left();
+            if (run.at == run.end) run = ahead.next();
+            if (!run.at) break;
+            found[at++] = (run.at - from) / LINE;
+            ahead.came(run.at + LINE);
+            ++counts[i];
+        }
     }
 }
 

@@ -43,7 +43,7 @@ Decoder::Decoder(const Shape& shape, const float* frequencies, const Kernels& ke
     cache_ = reserve(cache_bytes_);
     filler_ = std::make_unique<Filler>(cache_, cache_bytes_, FILLED_AHEAD);
     layers.resize(size_t(shape.layers));
-    homes_ahead_.resize(size_t(homes_));
+    pieces_.resize(size_t(homes_));
 }
 
 Decoder::~Decoder() {
@@ -111,6 +111,7 @@ void Decoder::prepare() {
     }
     single_ = true;
     for (int row = 1; row < rows.rows; ++row) single_ = single_ && rows.lines[row] != rows.lines[row - 1];
+    window_ = widest();
     look_ahead();
     const size_t phases = 12 * layers.size() + 8;
     if (phases_.size() != phases) phases_ = std::vector<Phase>(phases);

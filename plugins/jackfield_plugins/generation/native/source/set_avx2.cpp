@@ -3,7 +3,6 @@
 
 #include <immintrin.h>
 #include <type_traits>
-#include <unistd.h>
 #include <utility>
 
 #pragma GCC target("avx2,fma,f16c")

@@ -74,7 +74,8 @@ void Decoder::linear(Way& way, Part part, const Linear& linear, const Rows& in, 
         const int from = begins(way.live, cuts, unit / count), to = begins(way.live, cuts, unit / count + 1);
         const size_t then = size_t(unit % count + linear.ahead());
         const uint8_t* next = then < units.size() ? linear.weights(units[then]) : nullptr;
-        compute(kernels_, linear, here, in, {from, to - from}, y + from * ldy + linear.column(here), ldy, add, scratch, next, &way.ahead);
+        float* out = y + from * ldy + linear.column(here);
+        compute(kernels_, linear, here, in, {from, to - from}, out, ldy, add, scratch, next, &way.ahead);
     });
 }
 

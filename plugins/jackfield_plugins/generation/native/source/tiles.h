@@ -17,7 +17,8 @@ INLINE void finish(const Product& p, int panel, int row, const F (&sum)[NP][M]) 
 }
 
 template <class Reader, int NP, int M>
-static __attribute__((noinline)) void tile(const Product& p, const Panels& w, int panel, int row) {
+static __attribute__((noinline)) void tile(const Product& p, const Panels& w, int panel, int row,
+                                           Meanwhile meanwhile = {{}, nullptr, 0, 1}) {
     Reader reader[NP];
     F sum[NP][M], whole[NP][M];
 #pragma GCC unroll 16
@@ -35,6 +36,7 @@ static __attribute__((noinline)) void tile(const Product& p, const Panels& w, in
 #pragma GCC unroll 16
             for (int m = 0; m < M; ++m) sum[n][m] = zero();
         for (int g = from; g < groups && g < from + stretch; ++g) {
+            meanwhile.turn(groups);
 #pragma GCC unroll 16
             for (int n = 0; n < NP; ++n) reader[n].group();
             for (int s = 0; s < steps; ++s) {
@@ -59,6 +61,7 @@ static __attribute__((noinline)) void tile(const Product& p, const Panels& w, in
 #pragma GCC unroll 16
             for (int m = 0; m < M; ++m) whole[n][m] = add(whole[n][m], sum[n][m]);
     }
+    meanwhile.end();
     finish<NP, M>(p, panel, row, whole);
 }
 
@@ -66,7 +69,7 @@ template <class Reader, int NP, int M>
 static void rows_of(const Product& p, const Panels& w, int panel, int rows) {
     if constexpr (M > 0) {
         if (rows == M)
-            tile<Reader, NP, M>(p, w, panel, p.from);
+            tile<Reader, NP, M>(p, w, panel, p.from, {{}, p.ahead, w.depth * M * NP * LANES, w.depth / w.group});
         else
             rows_of<Reader, NP, M - 1>(p, w, panel, rows);
     }
