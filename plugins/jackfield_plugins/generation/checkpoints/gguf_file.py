@@ -1,7 +1,7 @@
 """A GGUF file: its metadata, and its tensors as views of the mapped file.
 
 The layout is that of the specification, versions 2 and 3. The `gguf` library's own reader is not used, see
-docs/adr/0012-own-gguf-header.md; what a quantisation is, and how it is undone, is the library's.
+docs/adr/0019-own-gguf-header.md; what a quantisation is, and how it is undone, is the library's.
 """
 
 from __future__ import annotations
