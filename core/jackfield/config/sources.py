@@ -11,6 +11,7 @@ from jackfield.config.values import LONGEST_LABEL
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+-]+:")
 _OBJECT = re.compile(r"[A-Za-z_][\w.]*")
+_SUFFIX = re.compile(r"\.[A-Za-z]\w*")
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 
 
@@ -52,8 +53,8 @@ def _name(source: str) -> str:
         text = tail.rpartition(".")[2].lower()
     else:
         path = Path(source.rstrip("/"))
-        # A folder's name has no suffix: `model-v1.5` is not `model-v1`.
-        text = path.name if os.path.isdir(path) or re.fullmatch(r"\.\d*", path.suffix) else path.stem
+        # A folder's name has no suffix, nor a repository's: `v1.5` is not `v1`, nor `Qwen2.5-0.5B` `Qwen2.5-0`.
+        text = path.name if os.path.isdir(path) or not _SUFFIX.fullmatch(path.suffix) else path.stem
         text = path.resolve().name if text in ("", "..") else text
     text = re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9._-]+", "-", text)).strip(".-")
     return text[: LONGEST_LABEL - 8] or "model"
