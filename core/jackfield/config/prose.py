@@ -31,10 +31,10 @@ endpoints: {open-inference: {}, metrics: {}}
 - **YAML** is read as version 1.2 has it: only `true` and `false` are switches, and a key given twice is an error.
   Anchors and `<<` work.
 - **While it runs.** At `SIGHUP` `jackfield serve` reads its file again. Of a model `batching`, `scheduler`, `router`,
-  `update`, `timeout_s`, `max_timeout_s` and `step_timeout_s` change at once, without losing or repeating a request; with
-  anything else that differs it rolls to a new version. Models that are new are loaded, and those that are gone unloaded.
-  What differs elsewhere in the file is logged as needing a restart. A faulty file changes nothing. Accepted requests keep
-  their deadlines; batch sizes that are new are not warmed up.
+  `update`, `timeout_s`, `max_timeout_s` and `step_timeout_s` change at once, without losing or repeating a request;
+  with anything else that differs it rolls to a new version. Models that are new are loaded, those that are gone are
+  unloaded. What differs elsewhere in the file is logged as needing a restart. A faulty file changes nothing. Accepted
+  requests keep their deadlines; batch sizes that are new are not warmed up.
 - **Editors.** `jackfield schema > jackfield.schema.json` and a first line
   `# yaml-language-server: $schema=./jackfield.schema.json` make an editor complete and check as you type.
 """
