@@ -14,7 +14,8 @@ from jackfield.errors import LoadError
 from jackfield_plugins.generation.decoder import Decoder, TokenRows
 from jackfield_plugins.generation.native.library import SETS, Library, Shape, StepRows, library
 from jackfield_plugins.generation.native.options import NativeOptions
-from jackfield_plugins.generation.native.weights import address, joined, raw, readable, storage_of, vector
+from jackfield_plugins.generation.native.storing import storage_of, told_arithmetic, told_storage, widened
+from jackfield_plugins.generation.native.weights import address, joined, raw, readable, vector
 from jackfield_plugins.generation.spec import DecoderSpec
 
 TILE = 16
@@ -43,6 +44,8 @@ class NativeDecoder(Decoder):
         self._handle: Any = None
         check(spec, blocks, block_size, self.options)
         storage = storage_of(spec, self.options)
+        self.widened = widened(spec, storage)
+        """Types of the file that are held as fp32, since the kernels do not know their codes."""
         self._embedding = readable(spec.embedding)
         self._logits = np.empty((0, 0), np.float32)
         self.weight_bytes = 0
@@ -112,14 +115,11 @@ class NativeDecoder(Decoder):
 
     def describe(self) -> Mapping[str, str]:
         """As in `Decoder`."""
-        stored = sorted({layer.down.weight.stored for layer in self.spec.layers} | {self.spec.head.weight.stored})
         options = self.options
         return {
             "decoder": "native",
-            "storage": f"{options.storage} ({', '.join(stored)})"
-            if options.storage in ("auto", "blocks")
-            else options.storage,
-            "arithmetic": options.arithmetic,
+            "storage": told_storage(self.spec, options.storage),
+            "arithmetic": told_arithmetic(self.spec, options),
             "instruction set": SETS[self.instruction_set],
             "threads": f"{options.threads_here()}{', pinned' if options.pin else ''}",
             "cache": options.cache,

@@ -11,8 +11,7 @@ import numpy as np
 from jackfield import Array
 from jackfield.errors import LoadError
 from jackfield_plugins.generation.native.library import Library, Raw
-from jackfield_plugins.generation.native.options import NativeOptions
-from jackfield_plugins.generation.spec import DecoderSpec, Linear, Weight
+from jackfield_plugins.generation.spec import Linear, Weight
 
 # GGUF's numbers of its types, and those of plain tensors
 NUMBERS = {"F32": 0, "F16": 1, "BF16": 30, "Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_1": 7, "Q8_0": 8}
@@ -53,34 +52,6 @@ def vector(weight: Weight | None, library: Library) -> Array | None:
     out = np.empty(weight.shape[0], np.float32)
     library.floats(NUMBERS[readable(weight).stored], flat.ctypes.data, weight.shape[0], out.ctypes.data)
     return out
-
-
-def matrices(spec: DecoderSpec) -> list[Weight]:
-    """Every matrix that takes part in products."""
-    found = [spec.head.weight]
-    for layer in spec.layers:
-        parts = (layer.query, layer.key, layer.value, layer.output, layer.gate, layer.up, layer.down)
-        found += [part.weight for part in parts]
-    return found
-
-
-def storage_of(spec: DecoderSpec, options: NativeOptions) -> int:
-    """The library's number for the storage asked for. Raises LoadError if the checkpoint or the arithmetic is not fit
-    for it."""
-    kinds = {weight.stored for weight in matrices(spec)}
-    coded = {kind for kind in kinds if kind in NUMBERS and kind not in PLAIN}
-    stored = ", ".join(sorted(kinds))
-    if options.storage == "blocks" and not coded:
-        raise LoadError(f"storage blocks needs a quantised GGUF, and this checkpoint is stored in {stored}")
-    chosen = {"auto": AS_STORED, "blocks": AS_STORED, "fp32": AS_FULL, "half": AS_HALF, "int8": AS_INT8}[
-        options.storage
-    ]
-    if options.arithmetic == "integer" and chosen != AS_INT8 and not (chosen == AS_STORED and coded):
-        raise LoadError(
-            "arithmetic integer needs storage blocks or int8, and "
-            f"storage {options.storage} of a checkpoint in {stored} holds floats"
-        )
-    return chosen
 
 
 def joined(library: Library, parts: Sequence[Linear], storage: int, integer: bool) -> Any:

@@ -7,24 +7,32 @@ import platform
 from collections.abc import Sequence
 from typing import Literal
 
+import structlog
+
 from jackfield import Artifact, Backend, Device, Executor
 from jackfield_plugins.generation.checkpoints.checkpoint import KIND
 from jackfield_plugins.generation.native import NativeDecoder, NativeOptions, availability
 from jackfield_plugins.generation.serving.memory import BLOCK
 from jackfield_plugins.generation.serving.opening import opened
 from jackfield_plugins.generation.serving.options import DecoderOptions
+from jackfield_plugins.generation.spec import DecoderSpec
+
+log = structlog.get_logger("jackfield.generation")
 
 
 class NativeBackendOptions(DecoderOptions):
     """Options of the backend `native`."""
 
     storage: Literal["auto", "fp32", "half", "blocks", "int8"] = "auto"
-    """What weights are kept in. `auto`: as the checkpoint stores them, losing nothing; `half`: a bf16 or f16
-    checkpoint's own numbers, others rounded to f16; `blocks`: a GGUF's own codes; `int8`: codes with a scale for each
-    output and 32 inputs."""
+    """What the matrices are kept in. `auto`: as the checkpoint stores them, losing nothing; those in a quantisation
+    whose codes the kernels do not know (IQ, TQ, MXFP4 …) as fp32, which the log says. `half`: a bf16 or f16
+    checkpoint's own numbers, others rounded to f16. `blocks`: a GGUF's own codes, beside matrices that it keeps in
+    floats; refused where it has codes that the kernels do not know. `int8`: codes with a scale for each output and 32
+    inputs."""
     arithmetic: Literal["float", "integer"] = "float"
     """`float`: products and sums in fp32. `integer`: activations in 8 bits by row and group, integer products; faster,
-    and not quite the same tokens. Needs `blocks` or `int8`."""
+    and not quite the same tokens. Needs codes: those of `blocks` (or `auto` of a GGUF that has them), or `int8`;
+    matrices that a GGUF keeps in floats stay in floats."""
     instruction_set: Literal["auto", "avx2", "avx512"] = "auto"
     """Instruction set of the kernels; `auto`: the best that the processor has."""
     pin: bool = False
@@ -58,4 +66,16 @@ class NativeBackend(Backend):
         options = NativeOptions(
             own.storage, own.arithmetic, own.cache, own.threads or device.threads or 0, own.instruction_set, own.pin
         )
-        return opened(artifact, own, lambda spec, blocks: NativeDecoder(spec, blocks, BLOCK, options))
+
+        def make(spec: DecoderSpec, blocks: int) -> NativeDecoder:
+            decoder = NativeDecoder(spec, blocks, BLOCK, options)
+            if decoder.widened:
+                log.warning(
+                    "weights are held as fp32",
+                    source=artifact.source,
+                    stored=", ".join(decoder.widened),
+                    reason="the native kernels do not compute with codes of these types",
+                )
+            return decoder
+
+        return opened(artifact, own, make)

@@ -28,6 +28,7 @@ KINDS = {
     "halves stored": Kind(stored="F16"),
     "codes": Kind(stored="Q4_1", feed_forward=96),
     "codes of 8 bits": Kind(stored="Q8_0", feed_forward=96),
+    "codes that it does not know": Kind(stored="IQ4_NL", feed_forward=96),
 }
 TOKENS = [int(token) for token in np.random.default_rng(9).integers(0, 101, 150)]
 TABLES = np.random.default_rng(8).permutation(60).astype(np.int32).reshape(5, 12)

@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from jackfield import Artifact, Device, Server
 from jackfield.errors import LoadError
+from jackfield_plugins.generation.checkpoints.gguf import GgufLoader, GgufOptions
 from jackfield_plugins.generation.checkpoints.huggingface import HuggingFaceLoader, HuggingFaceOptions
 from jackfield_plugins.generation.executor import GenerationExecutor
 from jackfield_plugins.generation.native import library as module
 from jackfield_plugins.generation.serving.native import NativeBackend, NativeBackendOptions
 from tests.core.lifecycle.fakes import in_loop
 from tests.plugins.generation import tiny
+from tests.plugins.generation.checkpoints import files
 from tests.plugins.generation.serving.checkpoint import artifact, request, templates_running, tokens
 
 CPU = Device("cpu", "cpu")
@@ -68,6 +71,24 @@ def test_what_the_checkpoint_cannot_have(tmp_path: Path, options: dict[str, Any]
     with pytest.raises(LoadError, match=sentence):
         open_with(artifact(tmp_path), **options)
     assert templates_running() == 0
+
+
+def test_codes_that_the_kernels_do_not_know_are_held_as_fp32_and_that_is_said(tmp_path: Path) -> None:
+    stored = {"blk.0.attn_q.weight": "IQ4_NL", "blk.1.ffn_up.weight": "IQ4_NL", "blk.1.ffn_down.weight": "Q8_0"}
+    found = GgufLoader(GgufOptions()).load(str(files.write(tmp_path / "mixed.gguf", stored=stored)))
+    with capture_logs() as logs:
+        open_with(found).close()
+    (warning,) = [one for one in logs if one["log_level"] == "warning"]
+    assert (warning["event"], warning["stored"]) == ("weights are held as fp32", "IQ4_NL")
+    assert warning["source"].endswith("mixed.gguf")
+    assert "do not compute with codes" in warning["reason"]
+    (line,) = [one for one in logs if one["event"] == "decoder"]
+    assert line["storage"] == "auto (F32, IQ4_NL held as fp32, Q8_0)"
+    with pytest.raises(LoadError, match=r"^storage blocks cannot be had: weight 'blk\.0\.attn_q\.weight' is"):
+        open_with(found, storage="blocks")
+    with capture_logs() as logs:
+        open_with(artifact(tmp_path, quantised=True)).close()
+    assert not [one for one in logs if one["log_level"] == "warning"]
 
 
 def test_heads_that_the_kernels_do_not_fit(tmp_path: Path) -> None:
