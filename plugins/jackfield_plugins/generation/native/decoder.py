@@ -77,10 +77,15 @@ class NativeDecoder(Decoder):
         integer = self.options.arithmetic == "integer"
         for index, layer in enumerate(spec.layers):
             several = [(layer.query, layer.key, layer.value), (layer.output,), (layer.gate, layer.up), (layer.down,)]
-            linears = []
-            for parts in several:
-                linears.append(joined(native, parts, storage, integer))
-                self.weight_bytes += native.linear_bytes(linears[-1])
+            linears: list[Any] = []
+            try:
+                for parts in several:
+                    linears.append(joined(native, parts, storage, integer))
+                    self.weight_bytes += native.linear_bytes(linears[-1])
+            except BaseException:  # they are not the decoder's yet
+                for one in linears:
+                    native.linear_free(one)
+                raise
             norms = (layer.attention_norm, layer.feed_forward_norm, layer.query_norm, layer.key_norm)
             vectors = [vector(norm, native) for norm in norms]
             places = map(address, vectors)

@@ -18,6 +18,10 @@ NUMBERS = {"F32": 0, "F16": 1, "BF16": 30, "Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_
 NUMBERS |= {"Q2_K": 10, "Q3_K": 11, "Q4_K": 12, "Q5_K": 13, "Q6_K": 14}
 PLAIN = ("F32", "F16", "BF16")
 AS_STORED, AS_FULL, AS_HALF, AS_INT8 = range(4)
+_BEYOND = 65520.0
+"""This, and what is larger, is rounded to an infinite f16."""
+_AT_ONCE = 1 << 18
+"""Numbers that are looked at together, so that they stay in a cache."""
 
 
 def address(array: Array | None) -> int | None:
@@ -54,9 +58,24 @@ def vector(weight: Weight | None, library: Library) -> Array | None:
     return out
 
 
+def check_half(weight: Weight, library: Library) -> None:
+    """Raise LoadError if rounding `weight` to f16 would make numbers infinite. Halves are not rounded."""
+    if weight.stored in ("F16", "BF16"):
+        return
+    outputs, inputs = weight.shape
+    rows = max(_AT_ONCE // inputs, 1)
+    numbers = np.empty(rows * inputs, np.float32)
+    for first in range(0, outputs, rows):
+        part = np.ascontiguousarray(weight.data[first : first + rows])
+        found = numbers[: len(part) * inputs]
+        library.floats(NUMBERS[weight.stored], part.ctypes.data, len(found), found.ctypes.data)
+        if (np.abs(found, out=found) >= _BEYOND).any():
+            raise LoadError(f"tensor '{weight.name}' holds numbers beyond the range of float16: store it as fp32")
+
+
 def joined(library: Library, parts: Sequence[Linear], storage: int, integer: bool) -> Any:
     """A handle of linears that share their input, laid out anew. The caller frees it, or gives it to a decoder.
-    Raises MemoryError, and LoadError for inputs that the quantisation cannot have."""
+    Raises MemoryError, and LoadError for inputs that the quantisation or numbers that the storage cannot have."""
     weights = [readable(part.weight) for part in parts]
     for weight in weights:
         multiple = library.multiple(NUMBERS[weight.stored])
@@ -64,6 +83,8 @@ def joined(library: Library, parts: Sequence[Linear], storage: int, integer: boo
             raise LoadError(
                 f"weight {weight.name} has {weight.shape[1]} inputs; {weight.stored} needs a multiple of {multiple}"
             )
+        if storage == AS_HALF:
+            check_half(weight, library)
     raws = (Raw * len(parts))(*map(raw, weights))
     biases = [vector(part.bias, library) for part in parts]
     pointers = (ctypes.c_void_p * len(parts))(*map(address, biases))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from jackfield.errors import LoadError
 from jackfield_plugins.generation.native import NativeDecoder, NativeOptions
+from jackfield_plugins.generation.native.library import library
 from jackfield_plugins.generation.native.options import Storage
-from jackfield_plugins.generation.spec import DecoderSpec, Linear
+from jackfield_plugins.generation.spec import DecoderSpec, Linear, Weight
 from tests.plugins.generation.native.reference import Kind, decoder_of
 
 POSSIBLE = "Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K"
@@ -85,3 +88,56 @@ def test_floats_beside_codes_are_the_files_own(kind: str) -> None:
     """And that integers are not all that is computed with is said."""
     options = NativeOptions("blocks", "integer")
     assert told(mixed(down=kind), options) == (f"blocks ({kind}, Q8_0)", f"integer ({kind} in floats)", [])
+
+
+def with_down(weight: Weight) -> DecoderSpec:
+    """The decoder of plain fp32 numbers, with `weight` at the end of its first layer."""
+    spec = decoder_of(Kind())
+    first = replace(spec.layers[0], down=Linear(weight))
+    return replace(spec, layers=(first, spec.layers[1]))
+
+
+def weight_of(number: float, stored: str = "F32") -> Weight:
+    """Down projection of zeros and, near its end, this number."""
+    values = np.zeros((96, 160), np.float32)
+    values[93, 157] = number
+    if stored == "BF16":
+        data = np.ascontiguousarray(values.view(np.uint16)[:, 1::2])
+        return Weight("down", values.shape, stored, data.view(np.uint8))
+    if stored == "Q8_0":
+        blocks = np.zeros((96, 5, 34), np.uint8)
+        blocks[93, 4, :2] = np.array([60000], np.float16).view(np.uint8)
+        blocks[93, 4, 2 + 29] = int(number / 60000)
+        return Weight("down", values.shape, stored, blocks.reshape(96, -1))
+    kind = np.float16 if stored == "F16" else np.float32
+    return Weight("down", values.shape, stored, values.astype(kind).view(np.uint8))
+
+
+@pytest.mark.parametrize(("number", "stored"), [(65520.0, "F32"), (-1e6, "F32"), (np.inf, "F32"), (120000.0, "Q8_0")])
+def test_weights_beyond_float16_are_refused_in_half(number: float, stored: str) -> None:
+    """And what had been laid out before is given back."""
+    native, made, freed = library(), list[int](), list[int]()
+    make, free = native.linear_new, native.linear_free
+
+    def making(*given: Any) -> int:
+        made.append(make(*given))
+        return made[-1]
+
+    def freeing(one: int) -> None:
+        freed.append(one)
+        free(one)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "linear_new", making)
+        patch.setattr(native, "linear_free", freeing)
+        with pytest.raises(LoadError, match=r"^tensor 'down' holds numbers beyond the range of float16: store it as f"):
+            NativeDecoder(with_down(weight_of(number, stored)), 4, options=NativeOptions(storage="half"))
+    assert freed == made
+    assert len(made) == 3
+    NativeDecoder(with_down(weight_of(number, stored)), 4).close()
+
+
+@pytest.mark.parametrize(("number", "stored"), [(65519.0, "F32"), (np.nan, "F32"), (1e6, "BF16"), (60000.0, "Q8_0")])
+def test_what_half_can_hold_is_kept(number: float, stored: str) -> None:
+    """Also a bf16 number of any size, which stays one."""
+    NativeDecoder(with_down(weight_of(number, stored)), 4, options=NativeOptions(storage="half")).close()
