@@ -38,6 +38,7 @@ class NativeDecoder(Decoder):
         self.block_size = block_size
         self.options = options or NativeOptions()
         self.threads = self.options.threads_here()
+        self._processors = sorted(os.sched_getaffinity(0))[: self.threads] if self.options.pin else []
         self._library = library()
         self.instruction_set = chosen_set(self._library, self.options)
         """By the library's numbers."""
@@ -61,13 +62,11 @@ class NativeDecoder(Decoder):
         spec, options = self.spec, self.options
         sizes = (spec.hidden, spec.heads, spec.key_value_heads, spec.head_size, spec.feed_forward, spec.vocabulary)
         half, pairs = int(options.cache == "half"), int(spec.rope.style == "pairs")
-        threads = options.threads_here()
-        shape = Shape(len(spec.layers), *sizes, self.block_size, self.blocks, half, pairs, threads)
+        shape = Shape(len(spec.layers), *sizes, self.block_size, self.blocks, half, pairs, self.threads)
         shape.epsilon, shape.rope_factor = spec.epsilon, spec.rope.factor
         frequencies = np.ascontiguousarray(spec.rope.frequencies, np.float32)
-        processors = sorted(os.sched_getaffinity(0))[:threads] if options.pin else []
-        given = (ctypes.c_int * len(processors))(*processors)
-        handle = self._library.decoder_new(shape, frequencies.ctypes.data, self.instruction_set, given, len(processors))
+        given = (ctypes.c_int * len(self._processors))(*self._processors)
+        handle = self._library.decoder_new(shape, frequencies.ctypes.data, self.instruction_set, given, len(given))
         if not handle:
             raise MemoryError(f"the pool of {self.blocks} KV blocks cannot be had: {self._library.said()}")
         return handle
@@ -126,10 +125,16 @@ class NativeDecoder(Decoder):
             "storage": told_storage(self.spec, options.storage),
             "arithmetic": told_arithmetic(self.spec, options),
             "instruction set": SETS[self.instruction_set],
-            "threads": f"{options.threads_here()}{', pinned' if options.pin else ''}",
+            "threads": f"{self.threads}{self._pinned()}",
             "cache": options.cache,
             "weights": f"{self.weight_bytes / 1e6:.1f} MB",
         }
+
+    def _pinned(self) -> str:
+        count = len(self._processors)
+        if not count:
+            return ""
+        return ", pinned" if count == self.threads else f", {count} of them pinned"
 
     def times(self) -> Mapping[str, float]:
         """Seconds that steps have spent in each phase since the decoder was made, as its first thread saw them."""

@@ -10,6 +10,7 @@ from typing import Literal
 import structlog
 
 from jackfield import Artifact, Backend, Device, Executor
+from jackfield.errors import LoadError
 from jackfield_plugins.generation.checkpoints.checkpoint import KIND
 from jackfield_plugins.generation.native import NativeDecoder, NativeOptions, availability
 from jackfield_plugins.generation.serving.memory import BLOCK
@@ -36,7 +37,8 @@ class NativeBackendOptions(DecoderOptions):
     instruction_set: Literal["auto", "avx2", "avx512"] = "auto"
     """Instruction set of the kernels; `auto`: the best that the processor has."""
     pin: bool = False
-    """Whether each thread is bound to a processor of its own."""
+    """Whether each thread is bound to a processor of its own: of those of `cores`, or else of this process. Several
+    replicas need `cores: divide`, or lists that do not overlap; so do several models that pin."""
 
 
 class NativeBackend(Backend):
@@ -63,6 +65,8 @@ class NativeBackend(Backend):
         """Lay the weights out and make an executor; raises LoadError for a checkpoint that the kernels do not fit, or
         an option that the checkpoint or the processor cannot have."""
         own = self.settings
+        if own.pin:
+            check_apart(device)
         options = NativeOptions(
             own.storage, own.arithmetic, own.cache, own.threads or device.threads or 0, own.instruction_set, own.pin
         )
@@ -79,3 +83,14 @@ class NativeBackend(Backend):
             return decoder
 
         return opened(artifact, own, make)
+
+
+def check_apart(device: Device) -> None:
+    """Raise LoadError if the processors that this thread may use are those of other replicas too: all would pin their
+    threads to the same."""
+    here = len(os.sched_getaffinity(0))
+    if device.threads is not None and device.threads < here:
+        raise LoadError(
+            f"pin cannot be had: this replica's share is {device.threads} of {here} processors, and which they are is "
+            "not said; set `cores: divide`, or a list for each replica"
+        )

@@ -203,3 +203,22 @@ def test_describe_says_what_is_in_force() -> None:
     assert decoder.times()["down"] > 0
     decoder.close()
     decoder.close()
+
+
+@pytest.mark.usefixtures("unpinned")
+def test_describe_says_how_many_threads_are_pinned() -> None:
+    """Where it runs is what it was made with, whatever became of the thread that asks."""
+    here = sorted(os.sched_getaffinity(0))
+    spec = decoder_of(Kind())
+    for threads, told in (
+        (0, f"{len(here)}, pinned"),
+        (1, "1, pinned"),
+        (len(here) + 3, f"{len(here) + 3}, {len(here)} of them pinned"),
+    ):
+        os.sched_setaffinity(0, here)
+        decoder = NativeDecoder(spec, 60, options=NativeOptions(threads=threads, pin=True))
+        assert decoder.describe()["threads"] == told
+        run(decoder, TABLES, (0, 0, TOKENS[:20]))
+        assert os.sched_getaffinity(0) == {here[0]}
+        assert decoder.describe()["threads"] == told
+        decoder.close()

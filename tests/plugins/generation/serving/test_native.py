@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,63 @@ def test_codes_that_the_kernels_do_not_know_are_held_as_fp32_and_that_is_said(tm
     with capture_logs() as logs:
         open_with(artifact(tmp_path, quantised=True)).close()
     assert not [one for one in logs if one["log_level"] == "warning"]
+
+
+@pytest.mark.parametrize(("own", "given", "threads"), [(0, 3, 3), (2, 3, 2), (0, None, len(os.sched_getaffinity(0)))])
+def test_threads_are_its_own_or_those_that_it_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: int, given: int | None, threads: int
+) -> None:
+    native, seen = module.library(), list[int]()
+    make = native.decoder_new
+
+    def making(shape: module.Shape, *more: Any) -> Any:
+        seen.append(shape.threads)
+        return make(shape, *more)
+
+    monkeypatch.setattr(native, "decoder_new", making)
+    backend = NativeBackend(NativeBackendOptions(kv_cache_mib=1, threads=own))
+    executor = backend.open(artifact(tmp_path), replace(CPU, threads=given))
+    assert isinstance(executor, GenerationExecutor)
+    assert (executor.decoder.threads, executor.decoder.describe()["threads"]) == (threads, str(threads))
+    assert seen == [threads]
+    executor.close()
+
+
+def test_pinning_where_others_would_pin_too_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replica that knows its share of the processors only by number does not know which are its own."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2, 3})
+    backend = NativeBackend(NativeBackendOptions(kv_cache_mib=1, pin=True))
+    with pytest.raises(
+        LoadError, match=r"^pin cannot be had: this replica's share is 2 of 4 processors, and which they"
+    ):
+        backend.open(artifact(tmp_path), replace(CPU, threads=2))
+    assert templates_running() == 0
+    for threads in (4, None):  # bound by `cores`, and alone
+        executor = backend.open(artifact(tmp_path), replace(CPU, threads=threads))
+        assert isinstance(executor, GenerationExecutor)
+        assert executor.decoder.describe()["threads"] == "4, pinned"
+        executor.close()
+
+
+@in_loop
+async def test_replicas_that_pin_have_processors_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, replicas = artifact(tmp_path).source, len(os.sched_getaffinity(0))
+    seen = list[list[int]]()
+    native = module.library()
+    make = native.decoder_new
+
+    def making(shape: module.Shape, frequencies: int, number: int, processors: Any, count: int) -> Any:
+        seen.append(list(processors))
+        return make(shape, frequencies, number, processors, count)
+
+    monkeypatch.setattr(native, "decoder_new", making)
+    model = {"source": source, "backend": {"name": "native", "pin": True, "kv_cache_mib": 1}, "replicas": replicas}
+    async with Server({"models": {"m": {**model, "cores": "divide"}}, "endpoints": {}, "observers": {}}):
+        assert sorted(seen) == [[one] for one in sorted(os.sched_getaffinity(0))]
+    if replicas > 1:
+        with pytest.raises(LoadError, match=rf"pin cannot be had: this replica's share is 1 of {replicas} processors"):
+            async with Server({"models": {"m": model}, "endpoints": {}, "observers": {}}):
+                raise AssertionError("it is ready")
 
 
 def test_heads_that_the_kernels_do_not_fit(tmp_path: Path) -> None:
