@@ -221,6 +221,9 @@ class TestWithoutTheLibrary:
         (warning,) = [one for one in logs if one["event"] == "backend passed over"]
         assert (warning["model"], warning["backend"], warning["log_level"]) == ("m", "native", "warning")
         assert self.REASON in warning["reason"]
+        (sampler,) = [one for one in logs if one["event"] == "sampler"]
+        assert (sampler["sampler"], sampler["log_level"]) == ("numpy", "info")
+        assert self.REASON in sampler["about"]
 
 
 PROGRAM = """
