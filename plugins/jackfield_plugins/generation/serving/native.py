@@ -29,7 +29,9 @@ class NativeBackendOptions(DecoderOptions):
     whose codes the kernels do not know (IQ, TQ, MXFP4 …) as fp32, which the log says. `half`: a bf16 or f16
     checkpoint's own numbers, others rounded to f16. `blocks`: a GGUF's own codes, beside matrices that it keeps in
     floats; refused where it has codes that the kernels do not know. `int8`: codes with a scale for each output and 32
-    inputs."""
+    inputs. Bits that a weight takes in memory, and that a step reads, scales and offsets included: 32 in fp32; 16 in
+    f16 and bf16; 8.5 in int8; of a GGUF's own codes, which are laid out as 4 or 8 bits, 4.5 in Q4_0, 5 in Q4_1, 8.5 in
+    Q5_0, 9 in Q5_1, 8.5 in Q8_0, 8 in Q2_K, 6 in Q3_K, 6 in Q4_K, 10 in Q5_K, 10 in Q6_K."""
     arithmetic: Literal["float", "integer"] = "float"
     """`float`: products and sums in fp32. `integer`: activations in 8 bits by row and group, integer products; faster,
     and not quite the same tokens. Needs codes: those of `blocks` (or `auto` of a GGUF that has them), or `int8`;

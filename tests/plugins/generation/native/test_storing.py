@@ -12,7 +12,10 @@ from jackfield.errors import LoadError
 from jackfield_plugins.generation.native import NativeDecoder, NativeOptions
 from jackfield_plugins.generation.native.library import library
 from jackfield_plugins.generation.native.options import Storage
+from jackfield_plugins.generation.native.weights import AS_FULL, AS_HALF, AS_INT8, AS_STORED, joined
+from jackfield_plugins.generation.serving.native import NativeBackendOptions
 from jackfield_plugins.generation.spec import DecoderSpec, Linear, Weight
+from tests.plugins.generation.native.kernels import stored_at_random
 from tests.plugins.generation.native.reference import Kind, decoder_of
 
 POSSIBLE = "Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K"
@@ -141,3 +144,38 @@ def test_weights_beyond_float16_are_refused_in_half(number: float, stored: str) 
 def test_what_half_can_hold_is_kept(number: float, stored: str) -> None:
     """Also a bf16 number of any size, which stays one."""
     NativeDecoder(with_down(weight_of(number, stored)), 4, options=NativeOptions(storage="half")).close()
+
+
+@pytest.mark.parametrize(
+    ("stored", "storage", "says"),
+    [
+        ("Q4_1", AS_FULL, "32 in fp32"),
+        ("F32", AS_HALF, "16 in f16 and bf16"),
+        ("F16", AS_STORED, "16 in f16 and bf16"),
+        ("BF16", AS_STORED, "16 in f16 and bf16"),
+        ("F32", AS_INT8, "8.5 in int8"),
+        *(
+            (kind, AS_STORED, f" {bits} in {kind}")
+            for kind, bits in {
+                "Q4_0": "4.5",
+                "Q4_1": "5",
+                "Q5_0": "8.5",
+                "Q5_1": "9",
+                "Q8_0": "8.5",
+                "Q2_K": "8",
+                "Q3_K": "6",
+                "Q4_K": "6",
+                "Q5_K": "10",
+                "Q6_K": "10",
+            }.items()
+        ),
+    ],
+)
+def test_bits_of_a_weight_are_those_that_the_option_tells(stored: str, storage: int, says: str) -> None:
+    """Of a matrix whose sizes need no filling up."""
+    weight = stored_at_random(stored, 64, 768, np.random.default_rng(0))
+    linear = joined(library(), [Linear(weight)], storage, False)
+    bits = library().linear_bytes(linear) * 8 / (64 * 768)
+    library().linear_free(linear)
+    assert bits == float(says.split(maxsplit=1)[0])
+    assert says in " ".join(str(NativeBackendOptions.model_fields["storage"].description).split())
