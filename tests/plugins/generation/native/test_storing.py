@@ -31,7 +31,8 @@ def mixed(**kinds: str) -> DecoderSpec:
             found = replace(found, embedding=replace(others[kind].embedding, name=f"its {part}"))
             continue
         linear: Linear = getattr(others[kind].layers[1], part)
-        layer = replace(layer, **{part: replace(linear, weight=replace(linear.weight, name=f"its {part}"))})
+        changed: Any = {part: replace(linear, weight=replace(linear.weight, name=f"its {part}"))}
+        layer = replace(layer, **changed)
     return replace(found, layers=(CODES.layers[0], layer))
 
 
