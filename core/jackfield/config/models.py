@@ -229,7 +229,9 @@ class ModelSettings(Options):
     cores: Literal["divide"] | tuple[Cores, ...] | None = None
     """Processors that each replica is bound to: `divide` gives each an even part of those of this process; or a list
     for each, by the numbers of the operating system, taken in turn; null: none is bound. Threads are divided among the
-    replicas in any case, where a backend's own options say nothing."""
+    replicas of a model in any case, where a backend's own options say nothing, but not among models: steps of two
+    models run at the same time, PyTorch's beside the native decoder's too, each with threads for all processors that it
+    may use. Models that are busy together want lists of their own."""
     replicas: Annotated[int, Field(ge=1, le=1024), NOT_BOOL] = 1
     """How many copies run."""
     batch_axis: Literal["auto"] | Off | Axis | dict[str, Axis | None] = "auto"

@@ -14,7 +14,8 @@ from jackfield.errors import LoadError
 from jackfield_plugins.generation.decoder import Decoder, TokenRows
 from jackfield_plugins.generation.native.library import SETS, Library, Shape, StepRows, library
 from jackfield_plugins.generation.native.options import NativeOptions
-from jackfield_plugins.generation.native.weights import address, joined, raw, readable, storage_of, vector
+from jackfield_plugins.generation.native.storing import storage_of, told_arithmetic, told_storage, widened
+from jackfield_plugins.generation.native.weights import address, joined, raw, readable, vector
 from jackfield_plugins.generation.spec import DecoderSpec
 
 TILE = 16
@@ -37,12 +38,15 @@ class NativeDecoder(Decoder):
         self.block_size = block_size
         self.options = options or NativeOptions()
         self.threads = self.options.threads_here()
+        self._processors = sorted(os.sched_getaffinity(0))[: self.threads] if self.options.pin else []
         self._library = library()
         self.instruction_set = chosen_set(self._library, self.options)
         """By the library's numbers."""
         self._handle: Any = None
         check(spec, blocks, block_size, self.options)
         storage = storage_of(spec, self.options)
+        self.widened = widened(spec, storage)
+        """Types of the file that are held as fp32, since the kernels do not know their codes."""
         self._embedding = readable(spec.embedding)
         self._logits = np.empty((0, 0), np.float32)
         self.weight_bytes = 0
@@ -58,13 +62,11 @@ class NativeDecoder(Decoder):
         spec, options = self.spec, self.options
         sizes = (spec.hidden, spec.heads, spec.key_value_heads, spec.head_size, spec.feed_forward, spec.vocabulary)
         half, pairs = int(options.cache == "half"), int(spec.rope.style == "pairs")
-        threads = options.threads_here()
-        shape = Shape(len(spec.layers), *sizes, self.block_size, self.blocks, half, pairs, threads)
+        shape = Shape(len(spec.layers), *sizes, self.block_size, self.blocks, half, pairs, self.threads)
         shape.epsilon, shape.rope_factor = spec.epsilon, spec.rope.factor
         frequencies = np.ascontiguousarray(spec.rope.frequencies, np.float32)
-        processors = sorted(os.sched_getaffinity(0))[:threads] if options.pin else []
-        given = (ctypes.c_int * len(processors))(*processors)
-        handle = self._library.decoder_new(shape, frequencies.ctypes.data, self.instruction_set, given, len(processors))
+        given = (ctypes.c_int * len(self._processors))(*self._processors)
+        handle = self._library.decoder_new(shape, frequencies.ctypes.data, self.instruction_set, given, len(given))
         if not handle:
             raise MemoryError(f"the pool of {self.blocks} KV blocks cannot be had: {self._library.said()}")
         return handle
@@ -74,10 +76,15 @@ class NativeDecoder(Decoder):
         integer = self.options.arithmetic == "integer"
         for index, layer in enumerate(spec.layers):
             several = [(layer.query, layer.key, layer.value), (layer.output,), (layer.gate, layer.up), (layer.down,)]
-            linears = []
-            for parts in several:
-                linears.append(joined(native, parts, storage, integer))
-                self.weight_bytes += native.linear_bytes(linears[-1])
+            linears: list[Any] = []
+            try:
+                for parts in several:
+                    linears.append(joined(native, parts, storage, integer))
+                    self.weight_bytes += native.linear_bytes(linears[-1])
+            except BaseException:  # they are not the decoder's yet
+                for one in linears:
+                    native.linear_free(one)
+                raise
             norms = (layer.attention_norm, layer.feed_forward_norm, layer.query_norm, layer.key_norm)
             vectors = [vector(norm, native) for norm in norms]
             places = map(address, vectors)
@@ -112,19 +119,22 @@ class NativeDecoder(Decoder):
 
     def describe(self) -> Mapping[str, str]:
         """As in `Decoder`."""
-        stored = sorted({layer.down.weight.stored for layer in self.spec.layers} | {self.spec.head.weight.stored})
         options = self.options
         return {
             "decoder": "native",
-            "storage": f"{options.storage} ({', '.join(stored)})"
-            if options.storage in ("auto", "blocks")
-            else options.storage,
-            "arithmetic": options.arithmetic,
+            "storage": told_storage(self.spec, options.storage),
+            "arithmetic": told_arithmetic(self.spec, options),
             "instruction set": SETS[self.instruction_set],
-            "threads": f"{options.threads_here()}{', pinned' if options.pin else ''}",
+            "threads": f"{self.threads}{self._pinned()}",
             "cache": options.cache,
             "weights": f"{self.weight_bytes / 1e6:.1f} MB",
         }
+
+    def _pinned(self) -> str:
+        count = len(self._processors)
+        if not count:
+            return ""
+        return ", pinned" if count == self.threads else f", {count} of them pinned"
 
     def times(self) -> Mapping[str, float]:
         """Seconds that steps have spent in each phase since the decoder was made, as its first thread saw them."""

@@ -15,11 +15,12 @@ InstructionSet = Literal["auto", "avx2", "avx512"]
 class NativeOptions:
     """Options of the native decoder.
 
-    `storage`: `auto` keeps each tensor as the checkpoint stores it; `fp32`; `half` keeps a bf16 or f16 checkpoint's
-    numbers and rounds others to f16; `blocks` a GGUF's own codes; `int8` codes with a scale for each output and 32
-    inputs. `arithmetic`: `float`, or `integer` products of codes with activations in 8 bits (`blocks` and `int8`).
-    `cache`: datatype of keys and values. `threads`: 0 is as many as this process may use processors. `pin`: each
-    thread to a processor of its own. `instruction_set`: `auto` is the best that the processor has.
+    `storage`: `auto` keeps each tensor as the checkpoint stores it, or as fp32 where the kernels do not know its codes;
+    `fp32`; `half` keeps a bf16 or f16 checkpoint's numbers and rounds others to f16; `blocks` a GGUF's own codes, and
+    nothing else for them; `int8` codes with a scale for each output and 32 inputs. `arithmetic`: `float`, or `integer`
+    products of codes with activations in 8 bits (`blocks` and `int8`). `cache`: datatype of keys and values. `threads`:
+    0 is as many as this process may use processors. `pin`: each thread to a processor of its own. `instruction_set`:
+    `auto` is the best that the processor has.
     """
 
     storage: Storage = "auto"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from jackfield import Array
-from jackfield_plugins.generation.native.library import NotThere, library
+from jackfield_plugins.generation.native.library import SETS, NotThere, library
 from jackfield_plugins.generation.sampling.adjust import Adjustments
 from jackfield_plugins.generation.sampling.choice import Choice
 from jackfield_plugins.generation.sampling.logprobs import Figures, Likelihood
@@ -95,8 +95,9 @@ class NativeSampler(Sampler):
         self._handle: Any = None
         self._library = native = library()
         self._vocabulary = vocabulary
-        best = len(native.sets_here()) - 1
-        self._handle = native.sampler_new(vocabulary, threads, best if instruction_set is None else instruction_set)
+        number = len(native.sets_here()) - 1 if instruction_set is None else instruction_set
+        self.about = f"{SETS[number]}, threads: {threads}"
+        self._handle = native.sampler_new(vocabulary, threads, number)
         if not self._handle:
             raise MemoryError(f"the memory or threads for sampling from {vocabulary} tokens cannot be had")
 
@@ -158,8 +159,8 @@ def sampler_for(vocabulary: int, threads: int = 1) -> Sampler:
     """The native one, or where the library cannot be had, that in NumPy, which gives the same tokens."""
     try:
         return NativeSampler(vocabulary, min(threads, _MOST_THREADS))
-    except NotThere:
-        return NumpySampler()
+    except NotThere as problem:
+        return NumpySampler(str(problem))
 
 
 def _at(array: Array) -> int:

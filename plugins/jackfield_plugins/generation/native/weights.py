@@ -11,14 +11,17 @@ import numpy as np
 from jackfield import Array
 from jackfield.errors import LoadError
 from jackfield_plugins.generation.native.library import Library, Raw
-from jackfield_plugins.generation.native.options import NativeOptions
-from jackfield_plugins.generation.spec import DecoderSpec, Linear, Weight
+from jackfield_plugins.generation.spec import Linear, Weight
 
 # GGUF's numbers of its types, and those of plain tensors
 NUMBERS = {"F32": 0, "F16": 1, "BF16": 30, "Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_1": 7, "Q8_0": 8}
 NUMBERS |= {"Q2_K": 10, "Q3_K": 11, "Q4_K": 12, "Q5_K": 13, "Q6_K": 14}
 PLAIN = ("F32", "F16", "BF16")
 AS_STORED, AS_FULL, AS_HALF, AS_INT8 = range(4)
+_BEYOND = 65520.0
+"""This, and what is larger, is rounded to an infinite f16."""
+_AT_ONCE = 1 << 18
+"""Numbers that are looked at together, so that they stay in a cache."""
 
 
 def address(array: Array | None) -> int | None:
@@ -55,37 +58,24 @@ def vector(weight: Weight | None, library: Library) -> Array | None:
     return out
 
 
-def matrices(spec: DecoderSpec) -> list[Weight]:
-    """Every matrix that takes part in products."""
-    found = [spec.head.weight]
-    for layer in spec.layers:
-        parts = (layer.query, layer.key, layer.value, layer.output, layer.gate, layer.up, layer.down)
-        found += [part.weight for part in parts]
-    return found
-
-
-def storage_of(spec: DecoderSpec, options: NativeOptions) -> int:
-    """The library's number for the storage asked for. Raises LoadError if the checkpoint or the arithmetic is not fit
-    for it."""
-    kinds = {weight.stored for weight in matrices(spec)}
-    coded = {kind for kind in kinds if kind in NUMBERS and kind not in PLAIN}
-    stored = ", ".join(sorted(kinds))
-    if options.storage == "blocks" and not coded:
-        raise LoadError(f"storage blocks needs a quantised GGUF, and this checkpoint is stored in {stored}")
-    chosen = {"auto": AS_STORED, "blocks": AS_STORED, "fp32": AS_FULL, "half": AS_HALF, "int8": AS_INT8}[
-        options.storage
-    ]
-    if options.arithmetic == "integer" and chosen != AS_INT8 and not (chosen == AS_STORED and coded):
-        raise LoadError(
-            "arithmetic integer needs storage blocks or int8, and "
-            f"storage {options.storage} of a checkpoint in {stored} holds floats"
-        )
-    return chosen
+def check_half(weight: Weight, library: Library) -> None:
+    """Raise LoadError if rounding `weight` to f16 would make numbers infinite. Halves are not rounded."""
+    if weight.stored in ("F16", "BF16"):
+        return
+    outputs, inputs = weight.shape
+    rows = max(_AT_ONCE // inputs, 1)
+    numbers = np.empty(rows * inputs, np.float32)
+    for first in range(0, outputs, rows):
+        part = np.ascontiguousarray(weight.data[first : first + rows])
+        found = numbers[: len(part) * inputs]
+        library.floats(NUMBERS[weight.stored], part.ctypes.data, len(found), found.ctypes.data)
+        if (np.abs(found, out=found) >= _BEYOND).any():
+            raise LoadError(f"tensor '{weight.name}' holds numbers beyond the range of float16: store it as fp32")
 
 
 def joined(library: Library, parts: Sequence[Linear], storage: int, integer: bool) -> Any:
     """A handle of linears that share their input, laid out anew. The caller frees it, or gives it to a decoder.
-    Raises MemoryError, and LoadError for inputs that the quantisation cannot have."""
+    Raises MemoryError, and LoadError for inputs that the quantisation or numbers that the storage cannot have."""
     weights = [readable(part.weight) for part in parts]
     for weight in weights:
         multiple = library.multiple(NUMBERS[weight.stored])
@@ -93,6 +83,8 @@ def joined(library: Library, parts: Sequence[Linear], storage: int, integer: boo
             raise LoadError(
                 f"weight {weight.name} has {weight.shape[1]} inputs; {weight.stored} needs a multiple of {multiple}"
             )
+        if storage == AS_HALF:
+            check_half(weight, library)
     raws = (Raw * len(parts))(*map(raw, weights))
     biases = [vector(part.bias, library) for part in parts]
     pointers = (ctypes.c_void_p * len(parts))(*map(address, biases))

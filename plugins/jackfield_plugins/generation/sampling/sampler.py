@@ -23,6 +23,8 @@ class Sampler(ABC):
     """Used by one thread at a time. All implementations give the same tokens and likelihoods, bit for bit."""
 
     name: str
+    about: str = ""
+    """For people: how it runs, or why it is this one."""
 
     @abstractmethod
     def choose(self, logits: Array, rows: Array, choices: Sequence[Choice], plain: bool) -> Chosen:
@@ -44,9 +46,12 @@ class Sampler(ABC):
 
 
 class NumpySampler(Sampler):
-    """In NumPy, one row after the other."""
+    """In NumPy, one row after the other. `why` it is this one is told by `about`."""
 
     name = "numpy"
+
+    def __init__(self, why: str = "") -> None:
+        self.about = why
 
     def choose(self, logits: Array, rows: Array, choices: Sequence[Choice], plain: bool) -> Chosen:
         """See `Sampler`."""

@@ -48,7 +48,9 @@ def executor_of(
         decoder = _made(make, blocks, block, artifact.source)
         try:
             log.info("decoder", source=artifact.source, **_about(decoder, block), **_seconds(checkpoint))
-            return _joined(decoder, language, options)
+            executor = _joined(decoder, language, options)
+            log.info("sampler", source=artifact.source, sampler=executor.sampler.name, about=executor.sampler.about)
+            return executor
         except BaseException:
             decoder.close()
             raise

@@ -26,4 +26,6 @@ class DecoderOptions(Options):
     max_sequences: int = Field(default=256, ge=1, le=4096)
     """Most sequences that hold a part of the KV cache at a time. The batching policy may take fewer into a step."""
     threads: int = Field(default=0, ge=0, le=1024)
-    """Threads of a step; 0: as many as this process may use processors, divided among the model's replicas."""
+    """Threads of a step; 0: as many as this process may use processors, or as `cores` gives, divided among the model's
+    replicas. Other models' threads are not counted, nor those of PyTorch for an encoder: where such models are busy at
+    the same time, give each its own part of the processors with `cores`, or fewer `threads` to each."""

@@ -68,7 +68,8 @@ def write(path: Path, change: Change | None = None, stored: Mapping[str, str] | 
         if kind is gguf.GGMLQuantizationType.F32:
             writer.add_tensor(name, array)
         else:
-            writer.add_tensor(name, gguf.quantize(array, kind), raw_dtype=kind)
+            likewise = gguf.GGMLQuantizationType.Q4_0 if kind is gguf.GGMLQuantizationType.IQ4_NL else kind
+            writer.add_tensor(name, gguf.quantize(array, likewise), raw_dtype=kind)  # of which only it has the layout
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

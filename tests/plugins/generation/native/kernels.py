@@ -11,10 +11,12 @@ import pytest
 
 from jackfield import Array
 from jackfield_plugins.generation.native.library import SETS, NotThere, library
-from jackfield_plugins.generation.native.weights import NUMBERS, joined
+from jackfield_plugins.generation.native.weights import NUMBERS, joined, readable
 from jackfield_plugins.generation.spec import Linear, Weight
 
 SIZES = {"Q4_0": 18, "Q4_1": 20, "Q5_0": 22, "Q5_1": 24, "Q8_0": 34}
+SIZES |= {"IQ4_NL": 18}
+"""The kernels do not know these."""
 KSIZES = {
     "Q2_K": (84, (80, 82)),
     "Q3_K": (110, (108,)),
@@ -45,7 +47,7 @@ def stored_at_random(kind: str, outputs: int, inputs: int, random: np.random.Gen
         data = values.view(np.uint16)[:, 1::2] if kind == "BF16" else values
         return Weight(kind, (outputs, inputs), kind, np.ascontiguousarray(data).view(np.uint8).reshape(outputs, -1))
     size, scales, width = (*KSIZES[kind], 256) if kind in KSIZES else (SIZES[kind], (0, 2), 32)
-    if kind in ("Q4_0", "Q5_0", "Q8_0"):
+    if kind in ("Q4_0", "Q5_0", "Q8_0", "IQ4_NL"):
         scales = (0,)
     blocks = random.integers(0, 256, (outputs, inputs // width, size), dtype=np.uint8)
     for at in scales:
@@ -55,7 +57,8 @@ def stored_at_random(kind: str, outputs: int, inputs: int, random: np.random.Gen
 
 
 def floats(weight: Weight) -> Array:
-    """The weight's numbers, float32 [outputs, inputs], by the library."""
+    """The weight's numbers, float32 [outputs, inputs], by the library, as far as it knows them."""
+    weight = readable(weight)
     out = np.empty(weight.shape, np.float32)
     for row in range(weight.shape[0]):
         library().floats(NUMBERS[weight.stored], weight.data[row].ctypes.data, weight.shape[1], out[row].ctypes.data)

@@ -28,6 +28,7 @@ KINDS = {
     "halves stored": Kind(stored="F16"),
     "codes": Kind(stored="Q4_1", feed_forward=96),
     "codes of 8 bits": Kind(stored="Q8_0", feed_forward=96),
+    "codes that it does not know": Kind(stored="IQ4_NL", feed_forward=96),
 }
 TOKENS = [int(token) for token in np.random.default_rng(9).integers(0, 101, 150)]
 TABLES = np.random.default_rng(8).permutation(60).astype(np.int32).reshape(5, 12)
@@ -202,3 +203,22 @@ def test_describe_says_what_is_in_force() -> None:
     assert decoder.times()["down"] > 0
     decoder.close()
     decoder.close()
+
+
+@pytest.mark.usefixtures("unpinned")
+def test_describe_says_how_many_threads_are_pinned() -> None:
+    """Where it runs is what it was made with, whatever became of the thread that asks."""
+    here = sorted(os.sched_getaffinity(0))
+    spec = decoder_of(Kind())
+    for threads, told in (
+        (0, f"{len(here)}, pinned"),
+        (1, "1, pinned"),
+        (len(here) + 3, f"{len(here) + 3}, {len(here)} of them pinned"),
+    ):
+        os.sched_setaffinity(0, here)
+        decoder = NativeDecoder(spec, 60, options=NativeOptions(threads=threads, pin=True))
+        assert decoder.describe()["threads"] == told
+        run(decoder, TABLES, (0, 0, TOKENS[:20]))
+        assert os.sched_getaffinity(0) == {here[0]}
+        assert decoder.describe()["threads"] == told
+        decoder.close()

@@ -133,6 +133,8 @@ def test_without_a_library_numpy_samples(monkeypatch: pytest.MonkeyPatch) -> Non
     def missing() -> None:
         raise NotThere("it is not there")
 
-    assert sampler_for(50).name == "native"
+    found = sampler_for(50, 20)
+    assert found.name == "native"
+    assert found.about in ("avx2, threads: 8", "avx512, threads: 8")
     monkeypatch.setattr(module, "library", missing)
-    assert sampler_for(50).name == "numpy"
+    assert (sampler_for(50).name, sampler_for(50).about) == ("numpy", "it is not there")

@@ -6,19 +6,23 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from jackfield import Artifact, Device, Server
 from jackfield.errors import LoadError
+from jackfield_plugins.generation.checkpoints.gguf import GgufLoader, GgufOptions
 from jackfield_plugins.generation.checkpoints.huggingface import HuggingFaceLoader, HuggingFaceOptions
 from jackfield_plugins.generation.executor import GenerationExecutor
 from jackfield_plugins.generation.native import library as module
 from jackfield_plugins.generation.serving.native import NativeBackend, NativeBackendOptions
 from tests.core.lifecycle.fakes import in_loop
 from tests.plugins.generation import tiny
+from tests.plugins.generation.checkpoints import files
 from tests.plugins.generation.serving.checkpoint import artifact, request, templates_running, tokens
 
 CPU = Device("cpu", "cpu")
@@ -68,6 +72,81 @@ def test_what_the_checkpoint_cannot_have(tmp_path: Path, options: dict[str, Any]
     with pytest.raises(LoadError, match=sentence):
         open_with(artifact(tmp_path), **options)
     assert templates_running() == 0
+
+
+def test_codes_that_the_kernels_do_not_know_are_held_as_fp32_and_that_is_said(tmp_path: Path) -> None:
+    stored = {"blk.0.attn_q.weight": "IQ4_NL", "blk.1.ffn_up.weight": "IQ4_NL", "blk.1.ffn_down.weight": "Q8_0"}
+    found = GgufLoader(GgufOptions()).load(str(files.write(tmp_path / "mixed.gguf", stored=stored)))
+    with capture_logs() as logs:
+        open_with(found).close()
+    (warning,) = [one for one in logs if one["log_level"] == "warning"]
+    assert (warning["event"], warning["stored"]) == ("weights are held as fp32", "IQ4_NL")
+    assert warning["source"].endswith("mixed.gguf")
+    assert "do not compute with codes" in warning["reason"]
+    (line,) = [one for one in logs if one["event"] == "decoder"]
+    assert line["storage"] == "auto (F32, IQ4_NL held as fp32, Q8_0)"
+    with pytest.raises(LoadError, match=r"^storage blocks cannot be had: weight 'blk\.0\.attn_q\.weight' is"):
+        open_with(found, storage="blocks")
+    with capture_logs() as logs:
+        open_with(artifact(tmp_path, quantised=True)).close()
+    assert not [one for one in logs if one["log_level"] == "warning"]
+
+
+@pytest.mark.parametrize(("own", "given", "threads"), [(0, 3, 3), (2, 3, 2), (0, None, len(os.sched_getaffinity(0)))])
+def test_threads_are_its_own_or_those_that_it_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: int, given: int | None, threads: int
+) -> None:
+    native, seen = module.library(), list[int]()
+    make = native.decoder_new
+
+    def making(shape: module.Shape, *more: Any) -> Any:
+        seen.append(shape.threads)
+        return make(shape, *more)
+
+    monkeypatch.setattr(native, "decoder_new", making)
+    backend = NativeBackend(NativeBackendOptions(kv_cache_mib=1, threads=own))
+    executor = backend.open(artifact(tmp_path), replace(CPU, threads=given))
+    assert isinstance(executor, GenerationExecutor)
+    assert (executor.decoder.threads, executor.decoder.describe()["threads"]) == (threads, str(threads))
+    assert seen == [threads]
+    executor.close()
+
+
+def test_pinning_where_others_would_pin_too_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replica that knows its share of the processors only by number does not know which are its own."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2, 3})
+    backend = NativeBackend(NativeBackendOptions(kv_cache_mib=1, pin=True))
+    with pytest.raises(
+        LoadError, match=r"^pin cannot be had: this replica's share is 2 of 4 processors, and which they"
+    ):
+        backend.open(artifact(tmp_path), replace(CPU, threads=2))
+    assert templates_running() == 0
+    for threads in (4, None):  # bound by `cores`, and alone
+        executor = backend.open(artifact(tmp_path), replace(CPU, threads=threads))
+        assert isinstance(executor, GenerationExecutor)
+        assert executor.decoder.describe()["threads"] == "4, pinned"
+        executor.close()
+
+
+@in_loop
+async def test_replicas_that_pin_have_processors_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, replicas = artifact(tmp_path).source, len(os.sched_getaffinity(0))
+    seen = list[list[int]]()
+    native = module.library()
+    make = native.decoder_new
+
+    def making(shape: module.Shape, frequencies: int, number: int, processors: Any, count: int) -> Any:
+        seen.append(list(processors))
+        return make(shape, frequencies, number, processors, count)
+
+    monkeypatch.setattr(native, "decoder_new", making)
+    model = {"source": source, "backend": {"name": "native", "pin": True, "kv_cache_mib": 1}, "replicas": replicas}
+    async with Server({"models": {"m": {**model, "cores": "divide"}}, "endpoints": {}, "observers": {}}):
+        assert sorted(seen) == [[one] for one in sorted(os.sched_getaffinity(0))]
+    if replicas > 1:
+        with pytest.raises(LoadError, match=rf"pin cannot be had: this replica's share is 1 of {replicas} processors"):
+            async with Server({"models": {"m": model}, "endpoints": {}, "observers": {}}):
+                raise AssertionError("it is ready")
 
 
 def test_heads_that_the_kernels_do_not_fit(tmp_path: Path) -> None:
@@ -142,6 +221,9 @@ class TestWithoutTheLibrary:
         (warning,) = [one for one in logs if one["event"] == "backend passed over"]
         assert (warning["model"], warning["backend"], warning["log_level"]) == ("m", "native", "warning")
         assert self.REASON in warning["reason"]
+        (sampler,) = [one for one in logs if one["event"] == "sampler"]
+        assert (sampler["sampler"], sampler["log_level"]) == ("numpy", "info")
+        assert self.REASON in sampler["about"]
 
 
 PROGRAM = """

@@ -45,6 +45,9 @@ def test_a_checkpoint_becomes_an_executor(tmp_path: Path) -> None:
     assert line["kv_tokens"] == 2**20 // BLOCK_BYTES * BLOCK
     assert (line["kv_mib"], line["context"], line["decoder"]) == (1, CONTEXT, "native")
     assert line["source"].endswith("tiny.gguf")
+    (line,) = [one for one in logs if one["event"] == "sampler"]
+    assert (line["sampler"], line["about"]) == ("native", executor.sampler.about)
+    assert line["source"].endswith("tiny.gguf")
     assert templates_running() == 1
     executor.close()
     assert templates_running() == 0
