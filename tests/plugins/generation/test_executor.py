@@ -313,12 +313,14 @@ def test_a_client_that_leaves_frees_its_blocks_within_one_step() -> None:
     engine = _engine()
     work = engine.submit(list(range(90)), max_tokens=300, n=2)
     engine.submit(PROMPT, max_tokens=500)
-    engine.simulation.advance(0.5)
+    engine.simulation.advance(0.5005)  # in the middle of a step, each of which takes 0.01
     assert engine.executor.state()["blocks_held"] > 8
     steps = len(engine.simulation.steps)
+    assert work in engine.simulation.steps[-1].work
     engine.simulation.cancel(work)
-    engine.simulation.advance(0.015)
-    assert len(engine.simulation.steps) - steps <= 2
+    engine.simulation.advance(0.01)
+    assert len(engine.simulation.steps) == steps + 1
+    assert work not in engine.simulation.steps[-1].work
     assert engine.executor.state()["blocks_held"] <= 4
     assert all(sequence.line < 0 for sequence in work.extra.sequences)
 
