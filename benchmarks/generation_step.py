@@ -2,7 +2,8 @@
 metrics.
 
 Runs the planner, the policy `continuous` and the executor, as the engine loop does, on a decoder that gives ready-made
-logits of 49,152 tokens at once; so all that is measured is ours. `python -m benchmarks.generation_step [streams]`
+logits of 49,152 tokens at once; so all that is measured is ours. `python -m benchmarks.generation_step [streams]`,
+shorter with `--steps` and `--tries`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from jackfield_plugins.prometheus.generating import Generating
 from jackfield_plugins.prometheus.observer import PrometheusOptions
 from jackfield_plugins.scheduling.fifo import Fifo
 
-VOCABULARY, STEPS = 49_152, 100
+VOCABULARY, STEPS, TRIES = 49_152, 100, 3
 Parts = dict[str, float]
 _DRAWN: Mapping[str, Any] = {"temperature": 0.8}
 _SURE: Mapping[str, Any] = {"temperature": 0}
@@ -97,8 +98,10 @@ class Letters:
         return self._decoder.decode(b"", True)
 
 
-def measure(streams: int, kinds: Sequence[Mapping[str, Any]], make: MakeDetokenizer, sampler: Sampler) -> Parts:
-    """Milliseconds a step, by part."""
+def measure(
+    streams: int, kinds: Sequence[Mapping[str, Any]], make: MakeDetokenizer, sampler: Sampler, steps: int = STEPS
+) -> Parts:
+    """Milliseconds a step, by part: the mean of `steps`."""
     executor = GenerationExecutor(Ready(streams), make, sequences=streams, sampler=sampler)
     policy = Continuous(ContinuousOptions(max_sequences=streams))
     planner = Planner("m", policy, Fifo(Options()), executor.capacity, lambda *_: None, executor.release)
@@ -117,7 +120,7 @@ def measure(streams: int, kinds: Sequence[Mapping[str, Any]], make: MakeDetokeni
     generating = Generating(options.generation_buckets_s, options.token_buckets)
     spent = dict.fromkeys(("plan", "rows", "sampling and answers", "delivery", "metrics"), 0.0)
     counted = 0
-    while counted < STEPS:
+    while counted < steps:
         start = now()
         step = planner.next(start)
         planned = now()
@@ -141,9 +144,9 @@ def measure(streams: int, kinds: Sequence[Mapping[str, Any]], make: MakeDetokeni
             spent["sampling and answers"] += ran - planned - report.prepare
             spent["delivery"] += told - ended
             spent["metrics"] += seen - told
-    assert len(heard) > STEPS
+    assert len(heard) > steps
     executor.close()
-    return {part: seconds / STEPS * 1000 for part, seconds in spent.items()}
+    return {part: seconds / steps * 1000 for part, seconds in spent.items()}
 
 
 def main() -> None:
@@ -151,16 +154,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("streams", nargs="?", type=int, default=32)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--steps", type=int, default=STEPS, help="how many to take the mean of")
+    parser.add_argument("--tries", type=int, default=TRIES, help="how many such means to take the best of")
     parser.add_argument("--tokenizer", help="a tokenizer.json whose detokenizer to use, instead of a byte a token")
     asked = parser.parse_args()
     make: MakeDetokenizer = Letters
     if asked.tokenizer:
         make = TextTokenizer(Tokenizer.from_file(asked.tokenizer), VOCABULARY, 8192).detokenizer
     samplers: list[Callable[[], Sampler]] = [lambda: NativeSampler(VOCABULARY, asked.threads), NumpySampler]
-    print(f"{asked.streams} streams, vocabulary {VOCABULARY}, {asked.threads} threads, ms a step (the best of 3):")
+    best = f"the best of {asked.tries}"
+    print(f"{asked.streams} streams, vocabulary {VOCABULARY}, {asked.threads} threads, ms a step ({best}):")
     for kind, kinds in KINDS.items():
         native, plain = (
-            min((measure(asked.streams, kinds, make, one()) for _ in range(3)), key=lambda parts: sum(parts.values()))
+            min(
+                (measure(asked.streams, kinds, make, one(), asked.steps) for _ in range(asked.tries)),
+                key=lambda parts: sum(parts.values()),
+            )
             for one in samplers
         )
         whole, slow = sum(native.values()), sum(plain.values())

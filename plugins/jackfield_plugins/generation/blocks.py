@@ -35,14 +35,6 @@ def answer_within(count: int, prompt: int, choices: int, block_size: int) -> int
     return max((shared + each) * block_size - prompt + 1, 1)
 
 
-def blocks_within(memory: int, bytes_per_block: int) -> int:
-    """How many blocks fit into `memory` bytes. Raises ValueError if none does."""
-    count = memory // bytes_per_block
-    if count < 1:
-        raise ValueError(f"a KV cache of {memory} bytes holds no block of {bytes_per_block} bytes")
-    return count
-
-
 class BlockPool:
     """`count` blocks, numbered from 0, of `size` tokens each. Used by one thread at a time.
 

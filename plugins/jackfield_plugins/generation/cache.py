@@ -61,12 +61,13 @@ class KeyValueCache:
         more = blocks_for(end, pool.size) - len(sequence.table)
         return max(more, 0) + (end > sequence.computed and self.shared(sequence))
 
-    def begin(self, sequence: Cached, prefix: list[int]) -> None:
-        """Give it a line, and the blocks that are known of it. There must be a line."""
+    def begin(self, sequence: Cached, prefix: list[int], looked: bool = True) -> None:
+        """Give it a line, and the blocks that are known of it. There must be a line. `looked`: whether they were looked
+        for, which counts."""
         pool = self.pool
         for block in prefix:
             pool.hold(block)
-        if self.known:
+        if self.known and looked:
             pool.count_lookup((sequence.length - 1) // pool.size, len(prefix))
         sequence.line = self._lines.pop()
         sequence.table = list(prefix)

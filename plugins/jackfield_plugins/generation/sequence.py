@@ -204,16 +204,21 @@ class Generation:
         return Response({} if stream else _arrays(pieces[0]), more, spent=spent)
 
     def _begin(self, sequence: Sequence) -> None:
-        self._cache.begin(sequence, self._prefix(sequence))
+        self._cache.begin(sequence, self._prefix(sequence), not self._prompt_asked)
         if not self.forked:
             self._lines = self._cache.take_lines(self.width - 1)
         if self._cached < 0:
             self._cached = sequence.computed
 
+    @property
+    def _prompt_asked(self) -> bool:
+        """Whether tokens of the prompt are asked about still, so that all of it is computed."""
+        return self.prompt_likelihoods is not None and len(self.prompt_likelihoods) < self.prompt
+
     def _prefix(self, sequence: Sequence) -> list[int]:
         """What is there of it already: what the cache knows, and of the prompt what another choice has. Nothing as long
         as tokens of the prompt are asked about."""
-        if self.prompt_likelihoods is not None and len(self.prompt_likelihoods) < self.prompt:
+        if self._prompt_asked:
             return []
         known, size = self._cache.prefix(sequence), self._cache.pool.size
         full = min(self.prompt, sequence.length - 1) // size

@@ -216,8 +216,8 @@ def test_work_that_is_lost_between_two_steps_is_found() -> None:
 
             def losing(step: Step, now: float, results: Sequence[Result | None]) -> None:
                 ended(step, now, results)
-                if len(step.work) == 3:
-                    planner._leave(step.work[1])
+                if len(step.work) > 1:  # often: Hypothesis makes other examples when other modules are imported
+                    planner._leave(step.work[-1])
 
             planner.ended = losing  # type: ignore[method-assign]
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
-import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from jackfield_plugins.generation.blocks import BlockPool, blocks_for, blocks_within
+from jackfield_plugins.generation.blocks import BlockPool, blocks_for
 from jackfield_plugins.generation.prefix import Chain, salt_of
 
 
@@ -130,8 +129,5 @@ def test_a_chain_that_is_forked_goes_on_from_there() -> None:
     assert (fork.keys, len(chain.keys)) == (whole.keys, 1)
 
 
-def test_blocks_are_counted_from_memory() -> None:
+def test_blocks_are_counted_from_tokens() -> None:
     assert [blocks_for(tokens, 16) for tokens in (0, 1, 16, 17)] == [0, 1, 1, 2]
-    assert blocks_within(1000, 300) == 3
-    with pytest.raises(ValueError, match="a KV cache of 10 bytes holds no block of 300 bytes"):
-        blocks_within(10, 300)

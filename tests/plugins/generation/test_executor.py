@@ -282,6 +282,18 @@ def test_without_prefixes_nothing_is_kept() -> None:
     assert (engine.executor.pool.hits, engine.executor.pool.cached) == (0, 0)
 
 
+def test_what_is_not_looked_for_is_no_lookup() -> None:
+    """A prompt that is asked about is computed whole, whatever the cache knows of it: that missed nothing."""
+    engine = Engine(HashDecoder(64))
+    prompt = [n % 97 for n in range(50)]
+    counted: list[tuple[float, float]] = []
+    for more in ({}, {"echo": True, "logprobs": 2}, {"echo": True}, {"logprobs": 2}):
+        engine.run(prompt, max_tokens=1, **more)
+        state = engine.executor.state()
+        counted.append((state["prefix_lookups"], state["prefix_hits"]))
+    assert counted == [(3, 0), (3, 0), (6, 3), (9, 6)]
+
+
 def test_logits_that_are_no_numbers_fail_one_request() -> None:
     class Broken(HashDecoder):
         def compute(self, rows: Any) -> Any:
@@ -301,12 +313,14 @@ def test_a_client_that_leaves_frees_its_blocks_within_one_step() -> None:
     engine = _engine()
     work = engine.submit(list(range(90)), max_tokens=300, n=2)
     engine.submit(PROMPT, max_tokens=500)
-    engine.simulation.advance(0.5)
+    engine.simulation.advance(0.5005)  # in the middle of a step, each of which takes 0.01
     assert engine.executor.state()["blocks_held"] > 8
     steps = len(engine.simulation.steps)
+    assert work in engine.simulation.steps[-1].work
     engine.simulation.cancel(work)
-    engine.simulation.advance(0.015)
-    assert len(engine.simulation.steps) - steps <= 2
+    engine.simulation.advance(0.01)
+    assert len(engine.simulation.steps) == steps + 1
+    assert work not in engine.simulation.steps[-1].work
     assert engine.executor.state()["blocks_held"] <= 4
     assert all(sequence.line < 0 for sequence in work.extra.sequences)
 

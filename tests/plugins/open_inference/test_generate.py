@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.core.lifecycle.fakes import until
+from tests.plugins.generation.text.gated import gated
 from tests.plugins.open_inference.calling import Answer, Caller, run, served
 from tests.plugins.open_inference.generating import PROMPT, breakable, checkpoint, events, generate
 
@@ -223,6 +226,24 @@ def test_clients_that_go_end_their_generations() -> None:
             assert counts.cancelled + counts.completed == 2
 
     run(gone())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_others_are_answered_while_a_prompt_is_tokenized(monkeypatch: pytest.MonkeyPatch, stream: bool) -> None:
+    async def asked() -> list[int]:
+        async with breakable() as caller:
+            with gated(monkeypatch) as gate:
+                slow = asyncio.ensure_future(generate(caller, {"text_input": PROMPT, **GREEDY}, stream))
+                await until(lambda: gate.callers)
+                given = {"name": "tokens", "datatype": "INT32", "shape": [2], "data": [5, 6]}
+                infer = await caller.infer("m", {"inputs": [given], "parameters": GREEDY})
+                assert ((await caller.get("/v2/models/m")).status, infer.status) == (200, 200)
+                assert not slow.done()
+                gate.opened.set()
+                assert (await slow).status == 200
+                return gate.callers
+
+    assert threading.get_ident() not in run(asked())
 
 
 def test_other_methods_and_unknown_models() -> None:

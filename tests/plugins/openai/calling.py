@@ -53,9 +53,17 @@ class Caller:
     decoder: HashDecoder
 
     async def ask(
-        self, method: str, path: str, body: Any = b"", headers: Mapping[str, str] | None = None, *, breaks: int = 0
+        self,
+        method: str,
+        path: str,
+        body: Any = b"",
+        headers: Mapping[str, str] | None = None,
+        *,
+        breaks: int = 0,
+        gone: asyncio.Event | None = None,
     ) -> Answer:
-        """One request. `breaks`: no run survives tokens below it once the answer has begun; 0 for none."""
+        """One request. `breaks`: no run survives tokens below it once the answer has begun; 0 for none. `gone`: when
+        the client goes."""
         parts = [body if isinstance(body, bytes) else orjson.dumps(body)]
         begun = threading.Event()
         if breaks:  # or the decoder might be done before anything is sent
@@ -65,7 +73,7 @@ class Caller:
         async def receive() -> dict[str, Any]:
             if parts:
                 return {"type": "http.request", "body": parts.pop(), "more_body": False}
-            await asyncio.sleep(3600)
+            await (asyncio.sleep(3600) if gone is None else gone.wait())
             return {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:

@@ -36,6 +36,11 @@ def blocks_held(live: Live, model: str = "smollm2") -> float:
     raise AssertionError("there is no such metric")
 
 
+def steps(live: Live) -> float:
+    """How many there were; none come while nothing runs."""
+    return live.statistics("smollm2")["jackfield_steps_total"]
+
+
 @contextmanager
 def survives(live: Live) -> Iterator[None]:
     """Afterwards nothing is left of what was done within, and the model answers as before."""
@@ -192,7 +197,9 @@ def test_14_clients_that_leave_a_stream(live: Live) -> None:
                 raw.send(stream())
                 assert b"data: " in raw.socket.recv(65536)
                 assert blocks_held(live) > 0
+                before = steps(live)
             until(lambda: blocks_held(live) == 0, "its blocks to come back")
+            assert steps(live) - before < 150, "it went on though nobody listened"  # of the 1,500 that it asked for
         assert live.statistics("smollm2")["jackfield_requests_total:cancelled"] == cancelled + 5
 
 

@@ -86,17 +86,28 @@ def test_a_rows_bits_do_not_depend_on_company(way: NativeOptions) -> None:
     decoder.close()
 
 
-def test_sets_and_threads_give_the_same_bits() -> None:
-    """Also when there are more threads than work."""
-    spec = decoder_of(Kind(stored="Q8_0", feed_forward=96))
+ALIKE = {name: WAYS[name] for name in ("float", "KV in halves", "integer", "int8", "half")} | {
+    "int8, float": NativeOptions(storage="int8"),
+    "integer, KV in halves": NativeOptions(arithmetic="integer", cache="half"),
+    "int8, KV in halves": NativeOptions(storage="int8", arithmetic="integer", cache="half"),
+}
+
+
+@pytest.mark.parametrize("stored", ["Q4_1", "Q8_0"])
+@pytest.mark.parametrize("way", ALIKE.values(), ids=ALIKE)
+def test_sets_and_threads_give_the_same_bits(way: NativeOptions, stored: str) -> None:
+    """A prompt at once and a token by itself, however it is stored and computed; also when there are more threads than
+    work."""
+    spec = decoder_of(Kind(stored=stored, feed_forward=96))
     found: list[Array] = []
     for number in sets():
         if number.marks:
             continue
         for threads in (1, 2, 7):
-            options = NativeOptions(instruction_set=SETS[number.values[0]], threads=threads)
+            options = replace(way, instruction_set=SETS[number.values[0]], threads=threads)
             decoder = NativeDecoder(spec, 60, options=options)
-            found.append(run(decoder, TABLES, (0, 0, TOKENS[:40]))[0])
+            prompt = run(decoder, TABLES, (0, 0, TOKENS[:40]))[0]
+            found.append(np.concatenate([prompt, run(decoder, TABLES, (0, 40, TOKENS[40:41]))[0]]))
             decoder.close()
     assert all(np.array_equal(one, found[0]) for one in found)
 

@@ -1,19 +1,23 @@
-"""Both backends keep to the contract of backends of work of many steps, in every way of storing and computing."""
+"""All backends keep to the contract of backends of work of many steps, in every way of storing and computing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from jackfield import Artifact, Backend, Request, Response
 from jackfield.testing import ContinuingBackendContract
+from jackfield_plugins.generation.checkpoints.huggingface import HuggingFaceLoader, HuggingFaceOptions
 from jackfield_plugins.generation.serving.native import NativeBackend, NativeBackendOptions
 from jackfield_plugins.generation.serving.torch_decoder import TorchDecoderBackend, TorchDecoderOptions
+from jackfield_plugins.generation.serving.transformers import TransformersBackend, TransformersOptions
 from tests.plugins.generation.serving.checkpoint import CONTEXT, artifact, request
+from tests.plugins.generation.transformers_decoder import made
 
 DRAW = np.random.default_rng(11)
 SHARED = DRAW.integers(2, 300, 37).tolist()
@@ -53,6 +57,26 @@ class Decoding(ContinuingBackendContract):
 class TestTorchDecoder(Decoding):
     def backend(self) -> Backend:
         return TorchDecoderBackend(TorchDecoderOptions(kv_cache_mib=1))
+
+
+class TestTransformers(Decoding):
+    """With a model that ours do not run, as small as can be."""
+
+    def artifact(self, folder: Path) -> Artifact:
+        if not (folder / "config.json").exists():
+            config, name, options = made.SERVED["gpt2"]
+            made.save(config, name, {**options, "n_embd": 16, "n_layer": 1, "n_head": 2}, folder)
+        return HuggingFaceLoader(HuggingFaceOptions()).load(str(folder))
+
+    @pytest.fixture(autouse=True)
+    def threads(self) -> Iterator[None]:
+        """Afterwards PyTorch has as many as before."""
+        before = torch.get_num_threads()
+        yield
+        torch.set_num_threads(before)
+
+    def backend(self) -> Backend:
+        return TransformersBackend(TransformersOptions(kv_cache_mib=1, context=CONTEXT, threads=1))
 
 
 class TestNative(Decoding):
