@@ -38,10 +38,12 @@ class Backend(Plug, ABC):
     """Made once per replica, with the model's backend options; used on the loading thread only.
 
     `accepts`: the artifact kinds that it can run. `automatic`: whether it may be taken where the configuration names no
-    backend. `expected`: what steps there will be, set before `open` and `build`.
+    backend. `expected`: what steps there will be, set before `open` and `build`. `told`: what `open` may tell how far
+    it is, if there is somebody, set before it.
     """
 
     expected: Expected = Expected()
+    told: Told | None = None
     accepts: ClassVar[frozenset[str]] = frozenset()
     automatic: ClassVar[bool] = True
 

@@ -85,6 +85,7 @@ class Opener:
         self.platform = f"{backend_name}_{artifact.kind}"
         check_room(self.config.source, device)
         backend.expected = expected(self.config, self.registry)
+        backend.told = progress
         executor = self._guarded(f"backend '{backend_name}'", lambda: backend.open(artifact, device))
         progress("loading", 1, 1)
         self._spent("load_s", began)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,11 +26,17 @@ class NativeDecoder(Decoder):
     """A decoder in C++ on the CPU, for the Llama family. Its weights are laid out anew when it is made; of the
     specification it keeps the embedding, which it reads where it lies.
 
-    Raises LoadError for options or sizes that it cannot serve (NotThere, without the library), and MemoryError.
+    `told`: told how far that is. Raises LoadError for options or sizes that it cannot serve (NotThere, without the
+    library), and MemoryError.
     """
 
     def __init__(
-        self, spec: DecoderSpec, blocks: int, block_size: int = 16, options: NativeOptions | None = None
+        self,
+        spec: DecoderSpec,
+        blocks: int,
+        block_size: int = 16,
+        options: NativeOptions | None = None,
+        told: Callable[[str, int, int], None] | None = None,
     ) -> None:
         self.spec = spec
         self.vocabulary, self.context = spec.vocabulary, spec.context
@@ -53,7 +59,7 @@ class NativeDecoder(Decoder):
         """Of the matrices as they are laid out."""
         self._handle = self._made()
         try:
-            self._fill(storage)
+            self._fill(storage, told or (lambda doing, done, total: None))
         except BaseException:
             self.close()
             raise
@@ -71,10 +77,11 @@ class NativeDecoder(Decoder):
             raise MemoryError(f"the pool of {self.blocks} KV blocks cannot be had: {self._library.said()}")
         return handle
 
-    def _fill(self, storage: int) -> None:
+    def _fill(self, storage: int, told: Callable[[str, int, int], None]) -> None:
         spec, native = self.spec, self._library
         integer = self.options.arithmetic == "integer"
         for index, layer in enumerate(spec.layers):
+            told("laying out weights", index, len(spec.layers))
             several = [(layer.query, layer.key, layer.value), (layer.output,), (layer.gate, layer.up), (layer.down,)]
             linears: list[Any] = []
             try:
@@ -89,6 +96,7 @@ class NativeDecoder(Decoder):
             vectors = [vector(norm, native) for norm in norms]
             places = map(address, vectors)
             native.decoder_layer(self._handle, index, *linears, *places, spec.hidden, spec.head_size, layer.window)
+        told("laying out weights", len(spec.layers), len(spec.layers))
         head = joined(native, (spec.head,), storage, integer)
         self.weight_bytes += native.linear_bytes(head)
         self._width = native.linear_columns(head)

@@ -142,6 +142,7 @@ def library() -> Library:
 def availability() -> tuple[bool, str]:
     """Whether the native step can run here, and what there is to know: its instruction sets, or why not."""
     try:
-        return True, f"instruction sets: {', '.join(library().sets_here())}"
+        here = library().sets_here()
+        return True, f"instruction set {here[-1]} in force (it has {', '.join(here)})"
     except NotThere as problem:
         return False, str(problem)

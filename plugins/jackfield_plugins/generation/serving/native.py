@@ -74,7 +74,7 @@ class NativeBackend(Backend):
         )
 
         def make(spec: DecoderSpec, blocks: int) -> NativeDecoder:
-            decoder = NativeDecoder(spec, blocks, BLOCK, options)
+            decoder = NativeDecoder(spec, blocks, BLOCK, options, self.told)
             if decoder.widened:
                 log.warning(
                     "weights are held as fp32",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -38,8 +39,18 @@ def test_the_processor_is_its_device() -> None:
     assert NativeBackend.unavailable() is None
     (device,) = NativeBackend.devices()
     assert (device.name, device.kind) == ("cpu", "cpu")
-    assert "instruction sets: avx2" in device.description
+    assert re.search(r"instruction set (avx2|avx512) in force \(it has avx2(, avx512)?\)", device.description)
     assert f"threads: {len(os.sched_getaffinity(0))}" in device.description
+
+
+def test_laying_out_weights_is_told(tmp_path: Path) -> None:
+    """Layer by layer, to whom the backend was given."""
+    found, told = artifact(tmp_path), list[tuple[str, int, int]]()
+    backend = NativeBackend(NativeBackendOptions(kv_cache_mib=1))
+    backend.told = lambda *args: told.append(args)
+    backend.open(found, CPU).close()
+    layers = len(found.content.spec.layers)
+    assert told == [("laying out weights", done, layers) for done in range(layers + 1)]
 
 
 @pytest.mark.parametrize(
