@@ -18,8 +18,8 @@ NUMBERS = {"F32": 0, "F16": 1, "BF16": 30, "Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_
 NUMBERS |= {"Q2_K": 10, "Q3_K": 11, "Q4_K": 12, "Q5_K": 13, "Q6_K": 14}
 PLAIN = ("F32", "F16", "BF16")
 AS_STORED, AS_FULL, AS_HALF, AS_INT8 = range(4)
-_BEYOND = 65520.0
-"""This, and what is larger, is rounded to an infinite f16."""
+_BEYOND = {AS_HALF: (65520.0, "float16"), AS_INT8: (65504.0 * 127, "int8, whose scales are float16")}
+"""By storage, from where on numbers would become infinite, and whose range that is."""
 _AT_ONCE = 1 << 18
 """Numbers that are looked at together, so that they stay in a cache."""
 
@@ -58,10 +58,12 @@ def vector(weight: Weight | None, library: Library) -> Array | None:
     return out
 
 
-def check_half(weight: Weight, library: Library) -> None:
-    """Raise LoadError if rounding `weight` to f16 would make numbers infinite. Halves are not rounded."""
-    if weight.stored in ("F16", "BF16"):
+def check_range(weight: Weight, storage: int, library: Library) -> None:
+    """Raise LoadError if rounding `weight` for `storage` would make numbers infinite. Halves stay as they are in f16
+    and bf16, and f16 has none that int8 cannot have."""
+    if storage not in _BEYOND or weight.stored == "F16" or (weight.stored, storage) == ("BF16", AS_HALF):
         return
+    beyond, whose = _BEYOND[storage]
     outputs, inputs = weight.shape
     rows = max(_AT_ONCE // inputs, 1)
     numbers = np.empty(rows * inputs, np.float32)
@@ -69,8 +71,8 @@ def check_half(weight: Weight, library: Library) -> None:
         part = np.ascontiguousarray(weight.data[first : first + rows])
         found = numbers[: len(part) * inputs]
         library.floats(NUMBERS[weight.stored], part.ctypes.data, len(found), found.ctypes.data)
-        if (np.abs(found, out=found) >= _BEYOND).any():
-            raise LoadError(f"tensor '{weight.name}' holds numbers beyond the range of float16: store it as fp32")
+        if (np.abs(found, out=found) >= beyond).any():
+            raise LoadError(f"tensor '{weight.name}' holds numbers beyond the range of {whose}: store it as fp32")
 
 
 def joined(library: Library, parts: Sequence[Linear], storage: int, integer: bool) -> Any:
@@ -83,8 +85,7 @@ def joined(library: Library, parts: Sequence[Linear], storage: int, integer: boo
             raise LoadError(
                 f"weight {weight.name} has {weight.shape[1]} inputs; {weight.stored} needs a multiple of {multiple}"
             )
-        if storage == AS_HALF:
-            check_half(weight, library)
+        check_range(weight, storage, library)
     raws = (Raw * len(parts))(*map(raw, weights))
     biases = [vector(part.bias, library) for part in parts]
     pointers = (ctypes.c_void_p * len(parts))(*map(address, biases))

@@ -16,7 +16,7 @@ from jackfield_plugins.generation.native.weights import AS_FULL, AS_HALF, AS_INT
 from jackfield_plugins.generation.serving.native import NativeBackendOptions
 from jackfield_plugins.generation.spec import DecoderSpec, Linear, Weight
 from tests.plugins.generation.native.kernels import stored_at_random
-from tests.plugins.generation.native.reference import Kind, decoder_of
+from tests.plugins.generation.native.reference import Kind, decoder_of, run
 
 POSSIBLE = "Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K"
 CODES = decoder_of(Kind(stored="Q8_0", feed_forward=96))
@@ -145,6 +145,20 @@ def test_weights_beyond_float16_are_refused_in_half(number: float, stored: str) 
 def test_what_half_can_hold_is_kept(number: float, stored: str) -> None:
     """Also a bf16 number of any size, which stays one."""
     NativeDecoder(with_down(weight_of(number, stored)), 4, options=NativeOptions(storage="half")).close()
+
+
+@pytest.mark.parametrize("stored", ["F32", "BF16"])
+def test_weights_beyond_the_scales_of_int8_are_refused(stored: str) -> None:
+    """A scale is an f16 number, and a code at most 127."""
+    options = NativeOptions(storage="int8")
+    with pytest.raises(
+        LoadError, match=r"^tensor 'down' holds numbers beyond the range of int8, whose scales are float"
+    ):
+        NativeDecoder(with_down(weight_of(8.4e6, stored)), 4, options=options)
+    decoder = NativeDecoder(with_down(weight_of(8.25e6, stored)), 4, options=options)
+    (logits,) = run(decoder, np.arange(4, dtype=np.int32)[None], (0, 0, [1, 2, 3]))
+    assert np.isfinite(logits).all()
+    decoder.close()
 
 
 @pytest.mark.parametrize(
