@@ -12,6 +12,7 @@ from jackfield.config.values import LONGEST_LABEL
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+-]+:")
 _OBJECT = re.compile(r"[A-Za-z_][\w.]*")
 _SUFFIX = re.compile(r"\.[A-Za-z]\w*")
+_REPOSITORY = re.compile(r"[A-Za-z][A-Za-z0-9+-]+:[^/]+/[^/]+")
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 
 
@@ -53,8 +54,9 @@ def _name(source: str) -> str:
         text = tail.rpartition(".")[2].lower()
     else:
         path = Path(source.rstrip("/"))
-        # A folder's name has no suffix, nor a repository's: `v1.5` is not `v1`, nor `Qwen2.5-0.5B` `Qwen2.5-0`.
-        text = path.name if os.path.isdir(path) or not _SUFFIX.fullmatch(path.suffix) else path.stem
+        # A folder's name has no suffix, nor a repository's: `v1.5` is not `v1`, nor `hf:owner/tiny.en` `tiny`.
+        whole = os.path.isdir(path) or _REPOSITORY.fullmatch(source) or not _SUFFIX.fullmatch(path.suffix)
+        text = path.name if whole else path.stem
         text = path.resolve().name if text in ("", "..") else text
     text = re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9._-]+", "-", text)).strip(".-")
     return text[: LONGEST_LABEL - 8] or "model"

@@ -38,8 +38,8 @@ class Backend(Plug, ABC):
     """Made once per replica, with the model's backend options; used on the loading thread only.
 
     `accepts`: the artifact kinds that it can run. `automatic`: whether it may be taken where the configuration names no
-    backend. `expected`: what steps there will be, set before `open` and `build`. `told`: what `open` may tell how far
-    it is, if there is somebody, set before it.
+    backend. `expected`: what steps there will be, set before `open` and `build`. `told`: whom `open` may tell how far
+    it is, None if nobody listens; set before it.
     """
 
     expected: Expected = Expected()

@@ -53,6 +53,7 @@ def test_links_keep_their_names(tmp_path: Path) -> None:
         ("hf:org/All-MiniLM", "All-MiniLM"),
         ("model-v1.5", "model-v1.5"),
         ("hf:org/Qwen2.5-0.5B-Instruct", "Qwen2.5-0.5B-Instruct"),
+        ("hf:org/tiny.en", "tiny.en"),
         ("hf:org/name/file-1.5B.Q4_0.gguf", "file-1.5B.Q4_0"),
         ("folder/", "folder"),
         ("my model (2).onnx", "my-model-2"),

@@ -26,7 +26,7 @@ class NativeDecoder(Decoder):
     """A decoder in C++ on the CPU, for the Llama family. Its weights are laid out anew when it is made; of the
     specification it keeps the embedding, which it reads where it lies.
 
-    `told`: told how far that is. Raises LoadError for options or sizes that it cannot serve (NotThere, without the
+    `told` is told how far that is. Raises LoadError for options or sizes that it cannot serve (NotThere, without the
     library), and MemoryError.
     """
 
@@ -81,8 +81,10 @@ class NativeDecoder(Decoder):
         spec, native = self.spec, self._library
         integer = self.options.arithmetic == "integer"
         for index, layer in enumerate(spec.layers):
-            told("laying out weights", index, len(spec.layers))
+            told("laying out weights", index, len(spec.layers) + 1)
             several = [(layer.query, layer.key, layer.value), (layer.output,), (layer.gate, layer.up), (layer.down,)]
+            norms = (layer.attention_norm, layer.feed_forward_norm, layer.query_norm, layer.key_norm)
+            vectors = [vector(norm, native) for norm in norms]
             linears: list[Any] = []
             try:
                 for parts in several:
@@ -92,16 +94,15 @@ class NativeDecoder(Decoder):
                 for one in linears:
                     native.linear_free(one)
                 raise
-            norms = (layer.attention_norm, layer.feed_forward_norm, layer.query_norm, layer.key_norm)
-            vectors = [vector(norm, native) for norm in norms]
             places = map(address, vectors)
             native.decoder_layer(self._handle, index, *linears, *places, spec.hidden, spec.head_size, layer.window)
-        told("laying out weights", len(spec.layers), len(spec.layers))
+        told("laying out weights", len(spec.layers), len(spec.layers) + 1)
+        norm, embedding = vector(spec.norm, native), raw(self._embedding)  # before what would have to be given back
         head = joined(native, (spec.head,), storage, integer)
         self.weight_bytes += native.linear_bytes(head)
         self._width = native.linear_columns(head)
-        norm = vector(spec.norm, native)
-        native.decoder_ends(self._handle, raw(self._embedding), head, address(norm), spec.hidden)
+        native.decoder_ends(self._handle, embedding, head, address(norm), spec.hidden)
+        told("laying out weights", len(spec.layers) + 1, len(spec.layers) + 1)
 
     def run(self, rows: TokenRows) -> Array:
         """As in `Decoder`. Raises ValueError for rows that are not what `TokenRows` says."""

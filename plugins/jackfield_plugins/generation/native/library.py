@@ -79,7 +79,7 @@ _FUNCTIONS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "decoder_ahead": (c_int, (c_void_p, POINTER(StepRows), c_int, c_void_p, c_int)),
     "decoder_times": (None, (c_void_p, POINTER(c_uint64))),
     "floats": (None, (c_int, c_void_p, c_int, c_void_p)),
-    "linear_run": (None, (c_void_p, c_int, c_void_p, c_int, c_void_p, c_int)),
+    "linear_run": (c_int, (c_void_p, c_int, c_void_p, c_int, c_void_p, c_int, c_int)),
     "quantise": (None, (c_int, c_void_p, c_int, c_void_p)),
     "wants_pairs": (c_int, (c_int,)),
     "norm": (None, (c_int, c_void_p, c_void_p, c_float, c_int, c_int, c_void_p)),

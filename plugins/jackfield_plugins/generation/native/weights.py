@@ -19,7 +19,7 @@ NUMBERS |= {"Q2_K": 10, "Q3_K": 11, "Q4_K": 12, "Q5_K": 13, "Q6_K": 14}
 PLAIN = ("F32", "F16", "BF16")
 AS_STORED, AS_FULL, AS_HALF, AS_INT8 = range(4)
 _BEYOND = {AS_HALF: (65520.0, "float16"), AS_INT8: (65504.0 * 127, "int8, whose scales are float16")}
-"""By storage, from where on numbers would become infinite, and whose range that is."""
+"""By storage, from where on numbers are refused, and whose range that is."""
 _AT_ONCE = 1 << 18
 """Numbers that are looked at together, so that they stay in a cache."""
 
@@ -59,9 +59,9 @@ def vector(weight: Weight | None, library: Library) -> Array | None:
 
 
 def check_range(weight: Weight, storage: int, library: Library) -> None:
-    """Raise LoadError if rounding `weight` for `storage` would make numbers infinite. Halves stay as they are in f16
-    and bf16, and f16 has none that int8 cannot have."""
-    if storage not in _BEYOND or weight.stored == "F16" or (weight.stored, storage) == ("BF16", AS_HALF):
+    """Raise LoadError for numbers that `storage` cannot have: those that would become infinite, though halves stay
+    halves; for int8 also what is not a number."""
+    if storage not in _BEYOND or (storage == AS_HALF and weight.stored in ("F16", "BF16")):
         return
     beyond, whose = _BEYOND[storage]
     outputs, inputs = weight.shape
@@ -71,7 +71,8 @@ def check_range(weight: Weight, storage: int, library: Library) -> None:
         part = np.ascontiguousarray(weight.data[first : first + rows])
         found = numbers[: len(part) * inputs]
         library.floats(NUMBERS[weight.stored], part.ctypes.data, len(found), found.ctypes.data)
-        if (np.abs(found, out=found) >= beyond).any():
+        np.abs(found, out=found)
+        if (found >= beyond).any() or (storage == AS_INT8 and np.isnan(found).any()):
             raise LoadError(f"tensor '{weight.name}' holds numbers beyond the range of {whose}: store it as fp32")
 
 

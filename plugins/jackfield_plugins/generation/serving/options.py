@@ -28,4 +28,4 @@ class DecoderOptions(Options):
     threads: int = Field(default=0, ge=0, le=1024)
     """Threads of a step; 0: as many as this process may use processors, or as `cores` gives, divided among the model's
     replicas. Other models' threads are not counted, nor those of PyTorch for an encoder: where such models are busy at
-    the same time, give each its own part of the processors with `cores`, or fewer `threads` to each."""
+    the same time, give each its own part of the processors with `cores`, or fewer `threads` to those of `native`."""

@@ -72,13 +72,17 @@ class Product:
         self.inputs = parts[0].weight.shape[1]
         self._handle = joined(library(), parts, storage, integer)
         self.columns: int = library().linear_columns(self._handle)
+        self.ahead = self.left = 0
+        """Lines that a call fetches meanwhile, and those of them that it did not."""
 
     def __call__(self, number: int, x: Array, onto: Array | None = None) -> Array:
         rows, depth = len(x), -(-self.inputs // 32) * 32
         padded = np.zeros((rows, depth), np.float32)
         padded[:, : self.inputs] = x
         y = np.zeros((rows, self.columns), np.float32) if onto is None else onto.copy()
-        library().linear_run(self._handle, number, padded.ctypes.data, rows, y.ctypes.data, int(onto is not None))
+        self.left = library().linear_run(
+            self._handle, number, padded.ctypes.data, rows, y.ctypes.data, int(onto is not None), self.ahead
+        )
         return y
 
     def __del__(self) -> None:

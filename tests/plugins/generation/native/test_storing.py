@@ -147,15 +147,19 @@ def test_what_half_can_hold_is_kept(number: float, stored: str) -> None:
     NativeDecoder(with_down(weight_of(number, stored)), 4, options=NativeOptions(storage="half")).close()
 
 
-@pytest.mark.parametrize("stored", ["F32", "BF16"])
-def test_weights_beyond_the_scales_of_int8_are_refused(stored: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "stored"), [(8.4e6, "F32"), (8.4e6, "BF16"), (np.inf, "F16"), (np.nan, "F32"), (np.nan, "BF16")]
+)
+def test_weights_beyond_the_scales_of_int8_are_refused(number: float, stored: str) -> None:
     """A scale is an f16 number, and a code at most 127."""
-    options = NativeOptions(storage="int8")
-    with pytest.raises(
-        LoadError, match=r"^tensor 'down' holds numbers beyond the range of int8, whose scales are float"
-    ):
-        NativeDecoder(with_down(weight_of(8.4e6, stored)), 4, options=options)
-    decoder = NativeDecoder(with_down(weight_of(8.25e6, stored)), 4, options=options)
+    with pytest.raises(LoadError, match=r"^tensor 'down' holds numbers beyond the range of int8, whose scales are f"):
+        NativeDecoder(with_down(weight_of(number, stored)), 4, options=NativeOptions(storage="int8"))
+
+
+@pytest.mark.parametrize(("number", "stored"), [(8.25e6, "F32"), (8.25e6, "BF16"), (65504.0, "F16")])
+def test_what_int8_can_hold_is_kept(number: float, stored: str) -> None:
+    """And gives finite logits."""
+    decoder = NativeDecoder(with_down(weight_of(number, stored)), 4, options=NativeOptions(storage="int8"))
     (logits,) = run(decoder, np.arange(4, dtype=np.int32)[None], (0, 0, [1, 2, 3]))
     assert np.isfinite(logits).all()
     decoder.close()

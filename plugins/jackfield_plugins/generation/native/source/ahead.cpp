@@ -6,6 +6,7 @@
 #include "decoder.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace jackfield {
 
@@ -23,20 +24,21 @@ Decoder::Effort Decoder::effort(const LayerWeights& weights) {
 }
 
 // What the layers with the widest window attend to of earlier steps, as pieces of the first layer: a block that several
-// sequences share once, what one thread attends to at its home, and the blocks of long prompts shared out.
+// sequences share once, what one thread attends to at its home, and what several attend to shared out.
 void Decoder::look_ahead() {
     constexpr double idle = 4;  // products of floats for a byte of weights; measured: with fewer, memory is not idle
     for (auto& pieces : pieces_) pieces.clear();
     if (effort(layers.front()).intensity * rows_.rows < idle) return;
-    const int count = int(groups_.size()), lines = int(2 * part_bytes_ / LINE);
+    const int heads = shape_.key_value_heads, count = int(groups_.size()), lines = int(2 * part_bytes_ / LINE);
     double room = ahead_room;
     seen_.resize(size_t(shape_.blocks));
     ++step_;
     for (int group = 0, home = 0; group < count; ++group) {
-        while (group >= begins(count, homes_, home + 1)) ++home;
+        while (group * heads >= begins(count * heads, homes_, home + 1)) ++home;  // as attention is shared out
         const int row = groups_[size_t(group)].first, line = rows_.lines[row], end = rows_.positions[row];
         if (row > 0 && rows_.lines[row - 1] == line) continue;  // later rows of the same sequence
-        const bool alone = group + 1 == count || rows_.lines[groups_[size_t(group) + 1].first] != line;
+        const bool single = group + 1 == count || rows_.lines[groups_[size_t(group) + 1].first] != line;
+        const bool alone = single && (group + 1) * heads <= begins(count * heads, homes_, home + 1);
         const int from = window_ > 0 ? std::max(0, end - window_ + 1) : 0;
         const int32_t* table = rows_.tables + long(line) * rows_.table_blocks;
         // no block that begins in this step: what is written only now would be taken from the cache of who writes it
@@ -68,9 +70,10 @@ void Decoder::fetch_next(Way& way, size_t index) {
 
 std::vector<int> Decoder::ahead(const StepRows& rows, int home) {
     std::vector<int> blocks;
+    const std::string wrong = check(rows);
+    if (!wrong.empty() || home < 0 || home >= homes_) throw std::invalid_argument(wrong.empty() ? "there is no such home" : wrong);
     pool_.settle();
     rows_ = rows;
-    if (!check(rows).empty()) return blocks;
     prepare();
     for (const Piece& piece : pieces_[size_t(home)]) blocks.push_back(int(piece.at / block_bytes_));
     return blocks;

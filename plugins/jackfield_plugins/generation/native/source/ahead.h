@@ -20,6 +20,12 @@ public:
     Ahead(const char* base, const Piece* pieces, size_t count, double lines, double products)
         : base_(base), piece_(pieces), last_(pieces + count), rate_(products > 0 ? float(lines / products) : 0) {}
 
+    // How many lines were not given out yet, of pieces that have been begun or all.
+    int64_t remaining() const {
+        int64_t lines = (left_.end - left_.at) / LINE;
+        for (const Piece* piece = piece_; piece != last_; ++piece) lines += piece->lines;
+        return lines;
+    }
     // How many lines are due in each of `turns` turns, at least one, that compute so many products together.
     int take(int products, int turns) {
         if (left_.at == left_.end && piece_ == last_) return 0;

@@ -109,8 +109,8 @@ template <int BITS, bool OFFSETS, int GROUP> static void integer_product(const P
         for (int t = 0, row = p.from; t < tiles; ++t) {
             int height = p.rows / tiles + (t < p.rows % tiles);
             const int depth = p.weight->depth;
-            const Meanwhile meanwhile(share_of(p.next, p.weight->pair_bytes / LINE, t, tiles), p.ahead,
-                                      depth * height * TILE_PANELS * LANES, depth / GROUP);
+            const Share next = panel % 2 == 0 ? share_of(p.next, p.weight->pair_bytes / LINE, t, tiles) : Share{};
+            const Meanwhile meanwhile(next, p.ahead, depth * height * TILE_PANELS * LANES, depth / GROUP);
             integer_rows<BITS, OFFSETS, GROUP, TILE_PANELS, INTEGER_ROWS>(p, panel, row, height, meanwhile);
             row += height;
         }

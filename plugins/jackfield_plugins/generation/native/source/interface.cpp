@@ -91,11 +91,13 @@ API int jackfield_decoder_step(Decoder* decoder, const StepRows* rows, float* lo
     });
 }
 
-// The blocks that a home would fetch ahead in such a step; gives how many, at most `most`. For tests.
+// The blocks that a home would fetch ahead in such a step; gives how many, or -1. At most `most` are written. For tests.
 API int jackfield_decoder_ahead(Decoder* decoder, const StepRows* rows, int home, int32_t* blocks, int most) {
-    const std::vector<int> found = decoder->ahead(*rows, home);
-    std::copy_n(found.begin(), std::min(int(found.size()), most), blocks);
-    return int(found.size());
+    return guarded<int>(-1, [&] {
+        const std::vector<int> found = decoder->ahead(*rows, home);
+        std::copy_n(found.begin(), std::min(int(found.size()), most), blocks);
+        return int(found.size());
+    });
 }
 
 API void jackfield_decoder_copy(Decoder* decoder, const int32_t* pairs, int count) { decoder->copy(pairs, count); }

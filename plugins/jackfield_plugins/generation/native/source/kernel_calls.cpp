@@ -12,8 +12,9 @@ static const Kernels& set_of(int number) { return number == 1 ? avx512_kernels :
 
 API void jackfield_floats(int stored, const uint8_t* row, int inputs, float* out) { floats(stored, row, inputs, out); }
 
-// x: [rows][depth], zero past the inputs; y: [rows][columns]. All units, on `threads` threads.
-API void jackfield_linear_run(const Linear* linear, int set, const float* x, int rows, float* y, int add) {
+// x: [rows][depth], zero past the inputs; y: [rows][columns]. All units. Meanwhile so many lines from x on are fetched,
+// spread over all products; gives how many were not.
+API int jackfield_linear_run(const Linear* linear, int set, const float* x, int rows, float* y, int add, int lines) {
     const Kernels& kernels = set_of(set);
     const size_t depth = size_t(linear->depth), count = size_t(rows);
     std::vector<uint8_t> memory(quantised_bytes(count, depth));
@@ -21,8 +22,12 @@ API void jackfield_linear_run(const Linear* linear, int set, const float* x, int
     Rows in{const_cast<float*>(x), linear->depth, quantised_in(memory.data(), count, depth, linear->sixteens)};
     if (linear->codes)
         for (int row = 0; row < rows; ++row) kernels.quantise(x + row * in.ldx, 0, linear->depth, row, in.q);
+    const Piece piece{0, lines};
+    Ahead ahead(reinterpret_cast<const char*>(x), &piece, lines > 0, lines, double(linear->depth) * linear->columns * rows);
     for (const Unit& unit : linear->units(rows))
-        compute(kernels, *linear, unit, in, {0, rows}, y + linear->column(unit), linear->columns, add != 0, scratch.data());
+        compute(kernels, *linear, unit, in, {0, rows}, y + linear->column(unit), linear->columns, add != 0, scratch.data(), nullptr,
+                &ahead);
+    return int(ahead.remaining());
 }
 
 // The quantised row in one piece of memory: see quantised_in.
